@@ -1,0 +1,136 @@
+"""How a node's gradients are computed: the rule that its operation made for one pattern of inputs that need them.
+
+The engine asks a rule for three things: `single`, `holds` and `apply`. Rules made from formulas are here; fused
+operations (`op.py`), user functions (`function.py`) and writes through views (`views.py`) bring their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from .. import backend, errors
+from ..tensor import Tensor, wrap
+from .node import Node, Output
+
+
+class Rule:
+    """The gradient formulas for the inputs at `wanted`, and what has to be saved for them.
+
+    names    all names that can be saved, in the order of the environment that `save` gets: the kernel's parameters,
+             "out", and what the kernel hands back
+    formulas by parameter name; each takes `g` first, then what it needs
+    """
+
+    def __init__(self, name: str, names: Sequence[str], inputs: Sequence[str], formulas: dict[str, Callable],
+                 wanted: Sequence[str]):
+        self.name, self.wanted = name, tuple(wanted)
+        asked = [_parameters(formulas[w]) for w in wanted]
+        self.needs = tuple(dict.fromkeys(n for params in asked for n in params))
+        self._plan = [_source(n, names) for n in self.needs]
+        plain = all(attribute is None for _, attribute in self._plan)
+        self._getter = itemgetter(*(i for i, _ in self._plan)) if plain and self._plan else None
+        self.formulas = [(formulas[w], [self.needs.index(n) for n in p]) for w, p in zip(wanted, asked, strict=True)]
+        self.single = self.formulas[0][0] if len(wanted) == 1 else None
+        # Which saved values are whole inputs (others could write into them), and which is the output.
+        self.guarded = [(slot, names.index(n)) for slot, n in enumerate(self.needs) if n in inputs]
+        self.out_slot = self.needs.index("out") if "out" in self.needs else None
+        self.holds = any(attribute is None and (n in inputs or n == "out" or i > names.index("out"))
+                         for n, (i, attribute) in zip(self.needs, self._plan, strict=True))
+        self.slots = {n: slot for slot, n in enumerate(self.needs)}
+
+    def save(self, env: tuple) -> tuple:
+        """What the formulas need, out of everything that is known when the operation has run."""
+        if self._getter is not None:
+            return self._getter(env) if len(self._plan) > 1 else (self._getter(env),)
+        return tuple(env[i] if a is None else _attribute(env[i], a) for i, a in self._plan)
+
+    def guard(self, node: Node, tensors: Sequence[Any], out: Tensor | None) -> None:
+        """Note whose writes would spoil what `node` saved. `tensors` are the kernel's arguments, as Tensors."""
+        guards: tuple = tuple(_only_tensors(tensors[i]) for _, i in self.guarded)
+        if self.out_slot is not None and out is not None:
+            if out._counter is None:
+                out._counter = [0, 0]
+            guards = (*guards, out._counter)
+        node.guards = guards
+        versions = tuple(map(version, guards))
+        if any(versions):
+            node.versions = versions
+
+    def apply(self, node: Node, g: Any, create_graph: bool) -> list[Any]:
+        """The gradients for the node's edges, in their order."""
+        saved = self.lift(node) if create_graph else node.saved
+        if node.outputs is not None and any(part is None for part in g):  # an output that got no gradient: zeros
+            g = [zeros(o, create_graph) if part is None else part for part, o in zip(g, node.outputs, strict=True)]
+        return [formula(g, *[saved[i] for i in picks]) for formula, picks in self.formulas]  # type: ignore[index]
+
+    def lift(self, node: Node) -> list[Any]:
+        """What was saved, as Tensors: inputs with their history, the output with `node`'s own, the rest as constants."""
+        saved = [wrap(value) if backend.is_array(value) else
+                 [wrap(v) for v in value] if isinstance(value, (list, tuple)) and value and backend.is_array(value[0])
+                 else value for value in node.saved or ()]
+        for (slot, _), holder in zip(self.guarded, node.guards, strict=False):
+            if holder is not None:
+                saved[slot] = list(holder) if type(holder) is tuple else holder
+        if self.out_slot is not None:
+            saved[self.out_slot]._edge = node if node.outputs is None else Output(node, 0)
+        return saved
+
+
+def zeros(description: tuple, create_graph: bool) -> Any:
+    """Zeros for an output that got no gradient."""
+    shape, dtype, array_type = description
+    array = backend.of_type(array_type).xp.zeros(shape, dtype)
+    return wrap(array) if create_graph else array
+
+
+def check_versions(node: Node) -> None:
+    """Raise if a saved value has been written into since it was saved."""
+    versions = node.versions
+    for k, holder in enumerate(node.guards):
+        now = version(holder)
+        expected = 0 if versions is None else versions[k]
+        if now != expected:
+            raise errors.changed_in_place(node, k, now, expected)
+
+
+def version(holder: Any) -> Any:
+    """How many writes a Tensor, a version counter or a tuple of Tensors has seen."""
+    if holder is None:
+        return 0
+    if type(holder) is list:
+        return holder[0]
+    if type(holder) is tuple:  # of Tensors, for operations on lists; zero stays falsy
+        versions = tuple(map(version, holder))
+        return versions if any(versions) else 0
+    counter = holder._counter
+    return 0 if counter is None else counter[0]
+
+
+def _only_tensors(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (tuple, list)) and value and isinstance(value[0], Tensor):
+        return tuple(value)
+    return None  # a number: nobody can write into it
+
+
+def _parameters(formula: Callable) -> tuple[str, ...]:
+    code = formula.__code__  # type: ignore[attr-defined]
+    return code.co_varnames[1:code.co_argcount]
+
+
+def _source(name: str, names: Sequence[str]) -> tuple[int, str | None]:
+    if name in names:
+        return names.index(name), None
+    base, _, attribute = name.rpartition("_")
+    if attribute in ("shape", "dtype") and base in names:
+        return names.index(base), attribute
+    raise TypeError(f"a gradient formula asks for '{name}', which is none of {', '.join(names)}")
+
+
+def _attribute(value: Any, attribute: str) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [getattr(v, attribute) for v in value]
+    return getattr(value, attribute, None)

@@ -1,0 +1,107 @@
+"""Errors that teach: what is wrong, what was given, what was expected, how to mend it.
+
+Short ones stand where they are raised; this file holds the long texts, and those that several places raise. Types and
+opening words are torch's, because people search for them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def graph_freed(node: Any) -> RuntimeError:
+    return RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+        f"been freed): {node.name()} gave up what it saved when backward first used it. Call "
+        "backward(retain_graph=True) the first time if you need it twice, or run the forward pass again; a loop that "
+        "carries a tensor from one step to the next must cut it with .detach().")
+
+
+def changed_in_place(node: Any, which: int, now: Any, expected: Any) -> RuntimeError:
+    guarded = getattr(node.rule, "guarded", ())
+    what = f"'{node.rule.needs[guarded[which][0]]}'" if which < len(guarded) else "its output"
+    return RuntimeError(
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"{node.name()} saved {what}, which is at version {now}; expected version {expected} instead. "
+        f"Use the out-of-place form (x = x + 1, not x += 1), or write into x.clone().")
+
+
+def not_a_scalar(tensor: Any) -> RuntimeError:
+    return RuntimeError(
+        f"grad can be implicitly created only for scalar outputs: backward() was called on a tensor of shape "
+        f"{tuple(tensor.shape)}. Reduce it first (loss.mean().backward()), or pass gradient= with that shape.")
+
+
+def no_graph(index: int) -> RuntimeError:
+    return RuntimeError(
+        f"element {index} of tensors does not require grad and does not have a grad_fn. Nothing it came from was made "
+        f"with requires_grad=True, or it was computed under no_grad(), or cut off by detach(), .data or .item().")
+
+
+def nan_in_backward(node: Any, index: int) -> RuntimeError:
+    where = "".join(node.trace) if node.trace else "  (unknown: it ran before detect_anomaly was on)\n"
+    return RuntimeError(
+        f"Function '{node.name()}' returned nan values in its {index}th output. It was called here:\n{where}")
+
+
+def dim_out_of_range(dim: int, ndim: int, op: str = "") -> IndexError:
+    n = max(ndim, 1)
+    prefix = f"{op}: " if op else ""
+    return IndexError(
+        f"{prefix}Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim}); the tensor has "
+        f"{ndim} dimension{'s' * (ndim != 1)}.")
+
+
+def not_a_tensor(op: str, name: str, position: int, value: Any) -> TypeError:
+    fix = "Wrap it in ndl.tensor(...)." if not hasattr(value, "__array__") else "Convert it with ndl.from_numpy(...)."
+    return TypeError(
+        f"{op}(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}. {fix}")
+
+
+def not_castable(result: Any, target: Any) -> RuntimeError:
+    return RuntimeError(
+        f"result type {_title(result)} can't be cast to the desired output type {_title(target)}. Write into a tensor of "
+        f"the result's dtype, or convert it: x = x.{_method(result)}().")
+
+
+_TITLES = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int",
+           "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
+
+
+def _title(dtype: Any) -> str:
+    return _TITLES.get(str(dtype), str(dtype))
+
+
+def _method(dtype: Any) -> str:
+    return _title(dtype).lower()
+
+
+def shapes_do_not_broadcast(op: str, shapes: list[tuple[int, ...]]) -> RuntimeError:
+    a, b = shapes[0], next((s for s in shapes[1:] if not _fit(shapes[0], s)), shapes[-1])
+    n = max(len(a), len(b))
+    for i in range(-1, -n - 1, -1):
+        x = a[i] if -i <= len(a) else 1
+        y = b[i] if -i <= len(b) else 1
+        if x != y and x != 1 and y != 1:
+            return RuntimeError(
+                f"The size of tensor a ({x}) must match the size of tensor b ({y}) at non-singleton dimension {n + i}. "
+                f"({op} of shapes {a} and {b}: sizes are compared from the last dimension, and must be equal or 1.)")
+    return RuntimeError(f"{op}: shapes {', '.join(map(str, shapes))} do not broadcast together.")
+
+
+def _fit(a: tuple, b: tuple) -> bool:
+    return all(x == y or 1 in (x, y) for x, y in zip(reversed(a), reversed(b), strict=False))
+
+
+def dtypes_differ(op: str, arrays: list[tuple[str, Any]]) -> RuntimeError:
+    given = [(n, a) for n, v in arrays if v is not None for a in (v if isinstance(v, list) else [v])]
+    found = ", ".join(f"{n} is {a.dtype}" for n, a in given)
+    names = [_CNAMES.get(str(a.dtype), str(a.dtype)) for _, a in given]
+    other = next(n for n in names if n != names[0])
+    return RuntimeError(
+        f"{op}: expected m1 and m2 to have the same dtype, but got: {names[0]} != {other} ({found}). Convert one of them, "
+        f"for example with .float() or .to(other.dtype); data from NumPy is often float64.")
+
+
+_CNAMES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long", "int32": "int",
+           "int16": "short", "int8": "signed char", "uint8": "unsigned char"}

@@ -1,0 +1,232 @@
+"""One definition, every spelling: the function, the method, the in-place method, aliases, ``out=``, ``axis=``.
+
+`publish` makes the public function of an operation and hangs it up wherever torch has it. The function is a plain one:
+it binds as a method, pickles by name, and `help()` shows its signature.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+from . import dtypes, errors
+from .backend import as_array
+from .tensor import Tensor
+
+# Where operations appear, and under which names: FACES["torch"]["exp"] is ndl.exp. The packages take theirs from here.
+FACES: dict[str, dict[str, Callable]] = {"torch": {}, "functional": {}, "linalg": {}, "special": {}}
+_MODULES = {"torch": "minitorch_ndl", "functional": "minitorch_ndl.nn.functional", "linalg": "minitorch_ndl.linalg",
+            "special": "minitorch_ndl.special", "method": "minitorch_ndl"}
+
+
+class Inner:
+    """The operations as gradient formulas see them: arrays to array, Tensors to Tensor."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"F.{name}: no operation of that name is defined (yet)")
+
+
+F: Any = Inner()
+
+
+class Signature:
+    """What a function takes, read off its code once, so that no call needs `inspect`."""
+
+    def __init__(self, names: Sequence[str], positional: int, defaults: dict[str, Any], annotations: dict[str, str]):
+        self.names, self.positional, self.defaults, self.annotations = tuple(names), positional, defaults, annotations
+        self.arrays = tuple(i for i, n in enumerate(names) if annotations.get(n) in (None, "Arrays"))
+        self.sequence = next((i for i, n in enumerate(names) if annotations.get(n) == "Arrays"), None)
+        self.sizes = next((i for i, n in enumerate(names) if annotations.get(n) == "Sizes"), None)
+        self.dtype = self.names.index("dtype") if "dtype" in names and self.arrays[:1] == (0,) else None
+        # Filling in what was left out: the defaults, as long as everything before them was given.
+        self._tail = [defaults.get(n, _MISSING) for n in names]
+        self.required = next((i for i in range(len(names), 0, -1) if self._tail[i - 1] is _MISSING), 0)
+        self._pairs: Any = None
+
+    @classmethod
+    def of_kernel(cls, kernel: Callable, skip: int = 1) -> Signature:
+        """The signature of a kernel, without its first parameter, the array module."""
+        code = kernel.__code__  # type: ignore[attr-defined]
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        values = kernel.__defaults__ or ()  # type: ignore[attr-defined]
+        defaults = dict(zip(names[code.co_argcount - len(values):code.co_argcount], values, strict=True))
+        defaults.update(kernel.__kwdefaults__ or {})  # type: ignore[attr-defined]
+        return cls(names[skip:], code.co_argcount - skip, defaults, kernel.__annotations__)
+
+    def optional(self, i: int) -> bool:
+        return self.defaults.get(self.names[i], _MISSING) is None
+
+    def fill(self, args: tuple) -> tuple:
+        """`args` with the defaults of what is missing at the end."""
+        return args if len(args) == len(self.names) else (*args, *self._tail[len(args):])
+
+    def bind(self, op: str, args: tuple, kwargs: dict[str, Any]) -> tuple:
+        """Every parameter's value, in order. Raises TypeError as torch does for what doesn't fit."""
+        if self.sizes is not None and len(args) > self.sizes and not isinstance(args[self.sizes], (tuple, list)):
+            # view(2, 3) is view((2, 3)); sizes may also be 0-d tensors
+            args = (*args[:self.sizes], args[self.sizes:])
+        if len(args) > self.positional:
+            raise TypeError(f"{op}() takes {self.positional} positional argument{'s' * (self.positional != 1)} "
+                            f"but {len(args)} were given: {op}({', '.join(self.names)})")
+        values = [*args, *self._tail[len(args):]]
+        for key, value in kwargs.items():
+            name = _SPELLINGS.get(key, key) if key not in self.names else key
+            if name not in self.names:
+                raise TypeError(f"{op}() got an unexpected keyword argument '{key}'; "
+                                f"it takes {op}({', '.join(self.names)}).")
+            at = self.names.index(name)
+            if at < len(args):
+                raise TypeError(f"{op}() got multiple values for argument '{name}'")
+            values[at] = value
+        if _MISSING in values:
+            missing = [n for n, v in zip(self.names, values, strict=True) if v is _MISSING]
+            raise TypeError(f"{op}() missing {len(missing)} required positional arguments: "
+                            f"{', '.join(repr(m) for m in missing)}")
+        if self.sizes is not None:
+            values[self.sizes] = sizes(op, values[self.sizes])
+        return tuple(values)
+
+    def pair(self, op: str, values: Sequence[Any]) -> Any:
+        """Several outputs as a named tuple."""
+        return self._pairs(*values)
+
+    def name_outputs(self, op: str, outputs: Sequence[str]) -> None:
+        self._pairs = named_result(op, outputs)
+
+    def __str__(self) -> str:
+        parts = []
+        for i, n in enumerate(self.names):
+            if i == self.positional:
+                parts.append("*")
+            parts.append(n if n not in self.defaults else f"{n}={self.defaults[n]!r}")
+        return f"({', '.join(parts)})"
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "<required>"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+
+_MISSING = _Missing()
+_SPELLINGS = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "input", "x": "input", "dims": "dim",
+              "x1": "input", "x2": "other"}
+
+
+def named_result(op: str, outputs: Sequence[str]) -> type:
+    """The type of a result with several named parts; unpacks as a tuple, prints with its names."""
+    cls = namedtuple(op, outputs)  # type: ignore[misc]
+    cls.__module__ = "minitorch_ndl.return_types"
+    cls.__repr__ = lambda self: f"return_types.{op}(\n" + ",\n".join(  # type: ignore[method-assign]
+        f"{n}={v!r}" for n, v in zip(self._fields, self, strict=True)) + ")"
+    return cls
+
+
+def sizes(op: str, value: Any) -> tuple[int, ...]:
+    """Sizes given as a sequence, a number or 0-d tensors, as a tuple of ints."""
+    if not isinstance(value, (tuple, list)):
+        value = (value,)
+    if len(value) == 1 and isinstance(value[0], (tuple, list)):
+        value = value[0]
+    try:
+        return tuple(v if type(v) is int else v.__index__() for v in value)
+    except (AttributeError, TypeError):
+        wrong = next(v for v in value if not hasattr(v, "__index__") or isinstance(v, float))
+        raise TypeError(f"{op}(): sizes must be ints; got {wrong!r} of type {type(wrong).__name__} in {value!r}. "
+                        f"Use // for integer division of sizes.") from None
+
+
+def deliver(op: str, result: Any, out: Any) -> Any:
+    """Put a result into the tensor(s) given as ``out=``."""
+    if isinstance(result, tuple):
+        if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            raise TypeError(f"{op}(): argument 'out' must be tuple of {len(result)} Tensors, not {type(out).__name__}")
+        filled = [deliver(op, r, o) for r, o in zip(result, out, strict=True)]
+        return type(result)(*filled) if hasattr(result, "_fields") else tuple(filled)
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{op}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if result.requires_grad or (out.requires_grad and result._edge is not None):
+        raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but one "
+                           f"of the arguments requires grad. Leave out= away, or use `with ndl.no_grad():`.")
+    source, target = result._array, out._array
+    if not dtypes.castable(source.dtype, target.dtype):
+        raise errors.not_castable(source.dtype, target.dtype)
+    if source.shape != target.shape:
+        if target.size:
+            warnings.warn(f"An output with one or more elements was resized since it had shape {list(target.shape)}, "
+                          f"which does not match the required output shape {list(source.shape)}. ({op}: give out= a "
+                          f"tensor of the result's shape, or an empty one.)", stacklevel=4)
+        out._array = as_array(source.astype(target.dtype), source)
+    else:
+        target[...] = source
+    if out._counter is not None:
+        out._counter[0] += 1
+    return out
+
+
+def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases: Sequence[str] = (),
+            methods: dict[str, Callable] | None = None, in_place: Callable | None = None, out: bool = True,
+            doc: str = "", kernel: Callable, skip: int = 1) -> Callable:
+    """Make the public function around `run`, which takes every parameter in order, and hang it up where `on` says."""
+    count, variadic, to = len(signature.names), signature.sizes is not None, signature.dtype
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or variadic or len(args) != count:
+            target = kwargs.pop("out", None) if out else None
+            if kwargs or variadic or not signature.required <= len(args) <= signature.positional:
+                args = signature.bind(name, args, kwargs)
+            else:
+                args = signature.fill(args)
+            if to is not None and args[to] is not None and isinstance(args[0], Tensor):
+                args = (F.to_dtype(args[0], args[to]), *args[1:])
+            result = run(*args)
+            return result if target is None else deliver(name, result, target)
+        return run(*args)
+
+    documented = functools.partial(kernel, None) if skip else kernel  # `inspect.signature` finds the parameters here
+    dress(call, name, on, doc, documented, signature)
+    places = on.split()
+    for spelling in (name, *aliases):
+        for place in places:
+            if place == "method":
+                setattr(Tensor, spelling, call)
+            else:
+                FACES[place][spelling] = call
+    for method, function in (methods or {}).items():
+        function.__name__ = method
+        setattr(Tensor, method, function)
+    if in_place is not None:
+        def call_in_place(*args: Any, **kwargs: Any) -> Any:
+            if kwargs or variadic or len(args) != count:
+                args = signature.bind(name + "_", args, kwargs)
+            if not isinstance(args[0], Tensor):
+                raise errors.not_a_tensor(name + "_", signature.names[0], 1, args[0])
+            return in_place(*args)
+
+        dress(call_in_place, name + "_", on, f"In-place version of `{name}`: writes the result into this tensor.",
+              documented, signature)
+        for spelling in (name, *aliases):
+            setattr(Tensor, spelling + "_", call_in_place)
+            if "functional" in places:
+                FACES["functional"][spelling + "_"] = call_in_place
+    return call
+
+
+def dress(call: Any, name: str, on: str, doc: str, documented: Callable, signature: Signature) -> None:
+    """Give a made function its name, home, signature and documentation."""
+    home = next((p for p in ("torch", "linalg", "special", "functional", "method") if p in on.split()), "torch")
+    call.__name__ = name
+    call.__qualname__ = f"Tensor.{name}" if home == "method" or name.endswith("_") else name
+    call.__module__ = _MODULES[home]
+    page = {"torch": "torch.", "functional": "torch.nn.functional.", "linalg": "torch.linalg.",
+            "special": "torch.special.", "method": "torch.Tensor."}[home]
+    call.__doc__ = f"{name}{signature}\n\n{doc}\n\nhttps://pytorch.org/docs/stable/generated/{page}{name}.html"
+    call.__wrapped__ = documented

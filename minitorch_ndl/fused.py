@@ -1,0 +1,147 @@
+"""`@fused`: a fast pair of kernels, forward and backward, beside the plain composition that defines what they compute.
+
+    @fused(reference=layer_norm_reference)
+    class layer_norm:
+        def forward(xp, input, weight, bias, eps: float):  # -> (out, *saved)
+        def backward(xp, needs, g, *saved):                # -> a gradient, or None, for each array parameter, in order
+
+The kernels see raw arrays. The reference, written in ordinary operations, is the documentation, the tests' oracle, and
+what runs when gradients are to have gradients themselves (``create_graph=True``). It must not have side effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import backend
+from .autograd import engine
+from .autograd.grad_mode import enable_grad
+from .autograd.node import Node, next_number
+from .autograd.rule import version, zeros
+from .faces import F, publish
+from .op import OPS, Op, _inner, dispatch
+from .tensor import Tensor, wrap
+
+
+class FusedRule:
+    """The rule of a fused operation for the inputs at positions `wanted`."""
+
+    single = None
+    holds = True
+    out_slot = None
+    slots: dict = {}
+
+    def __init__(self, op: Op, backward: Callable, reference: Callable, wanted: tuple[int, ...]):
+        self.op, self.backward, self.reference, self.wanted = op, backward, reference, wanted
+        self.name = op.node_name
+        self.wants = tuple(i in wanted for i in op.differentiable)
+        self.guarded: list[tuple[int, int]] = []
+        self.needs = op.signature.names
+
+    def save(self, env: tuple) -> tuple:
+        return env[len(self.op.signature.names) + 1:]
+
+    def guard(self, node: Node, tensors: Sequence[Any], out: Tensor | None) -> None:
+        """Check at backward what the kernel saved as it was; `inputs` are for the reference, checked when it runs."""
+        node.inputs = tuple(tensors)  # type: ignore[attr-defined]
+        node.seen = tuple(version(t) if isinstance(t, Tensor) else 0 for t in tensors)  # type: ignore[attr-defined]
+        saved = node.saved or ()
+        guards: list[Any] = [t for t in tensors if isinstance(t, Tensor) and any(t._array is s for s in saved)]
+        if out is not None and any(out._array is s for s in saved):
+            if out._counter is None:
+                out._counter = [0, 0]
+            guards.append(out._counter)
+        node.guards = tuple(guards)
+        versions = tuple(map(version, guards))
+        if any(versions):
+            node.versions = versions
+
+    def apply(self, node: Node, g: Any, create_graph: bool) -> list[Any]:
+        if create_graph:
+            return self._differentiate(node, g)
+        if node.outputs is not None:
+            g = [zeros(o, False) if part is None else part for part, o in zip(g, node.outputs, strict=True)]
+        array = g[0] if node.outputs is not None else g
+        grads = self.backward(backend.of_type(type(array)).xp, self.wants, g, *node.saved)  # type: ignore[misc]
+        if not isinstance(grads, (tuple, list)):
+            grads = (grads,)
+        return [grad for grad, want in zip(grads, self.wants, strict=True) if want]
+
+    def _differentiate(self, node: Node, g: Any) -> list[Any]:
+        """The gradients as Tensors, by differentiating the reference on fresh aliases of the inputs."""
+        for tensor, version in zip(node.inputs, node.seen, strict=True):  # type: ignore[attr-defined]
+            if isinstance(tensor, Tensor) and version(tensor) != version:
+                raise RuntimeError(f"one of the variables needed for gradient computation has been modified by an "
+                                   f"inplace operation: an input of {self.name} is at version {version(tensor)}; "
+                                   f"expected version {version} instead.")
+        args, aliases = list(node.inputs), []  # type: ignore[attr-defined]
+        for i in self.wanted:
+            args[i] = alias = _alias(args[i])
+            aliases.append(alias)
+        with enable_grad():
+            outs = self.reference(*args)
+            if node.outputs is None:
+                outs = outs[0] if isinstance(outs, tuple) else outs
+                return list(engine.grad(outs, aliases, g, create_graph=True, allow_unused=True))
+            pairs = [(o, part) for o, part in zip(outs, g, strict=True) if part is not None]
+            return list(engine.grad([o for o, _ in pairs], aliases, [p for _, p in pairs], create_graph=True,
+                                    allow_unused=True))
+
+
+class _Identity:
+    """The rule of an alias: hands the gradient through."""
+
+    name, single, holds = "AliasBackward", None, False
+
+    @staticmethod
+    def apply(node: Node, g: Any, create_graph: bool) -> list[Any]:
+        return [g]
+
+
+def _alias(tensor: Tensor) -> Tensor:
+    node = Node()
+    node.rule, node.edges, node.saved, node.guards = _Identity, (engine.edge_of(tensor),), (), ()
+    node.number = next_number()
+    twin = wrap(tensor._array)
+    twin._edge = node
+    return twin
+
+
+def fused(reference: Callable, *, on: str = "torch method", aliases: Sequence[str] = (), out: bool = True,
+          name: str | None = None, constants: Sequence[str] = (), **options: Any) -> Callable:
+    """Define an operation from a class with `forward` and `backward`; see the module's text.
+
+    constants  array parameters that never get a gradient (targets, masks); options: as for `op`, without formulas
+    """
+
+    def define(cls: type) -> Callable:
+        title = name or cls.__name__
+        forward, backward = cls.forward, cls.backward  # type: ignore[attr-defined]
+        record = Op(forward, {}, name=title, saves=("saved",), **options)
+        names = record.signature.names
+        record.differentiable = tuple(i for i in record.arrays if names[i] not in constants)
+        record.promoted = record.differentiable
+        record.doc = (cls.__doc__ or "").strip()
+        record.reference = reference  # type: ignore[attr-defined]
+        rules: dict[tuple[int, ...], FusedRule] = {}
+
+        def rule(wanted: tuple[int, ...]) -> FusedRule:
+            if wanted not in rules:
+                rules[wanted] = FusedRule(record, backward, reference, wanted)
+            return rules[wanted]
+
+        record.rule = rule  # type: ignore[method-assign]
+        if record.outputs:
+            record.signature.name_outputs(title, record.outputs)
+        OPS[title] = record
+
+        def run(*args: Any) -> Any:
+            return dispatch(record, args)
+
+        call = publish(title, record.signature, run, on=on, aliases=aliases, out=out, doc=record.doc, kernel=forward)
+        call.op = record  # type: ignore[attr-defined]
+        setattr(F, title, _inner(record, run))
+        return call
+
+    return define

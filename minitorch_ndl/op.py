@@ -1,0 +1,585 @@
+"""The way to define an operation: `@op`. (`fused.py` adds `@fused`, `composite.py` adds `@composite`.)
+
+A kernel computes on arrays; gradient formulas stand beside it, one for each differentiable input:
+
+    @op(input=lambda g, other: g * other, other=lambda g, input: g * input, promote="number", ufunc="multiply")
+    def mul(xp, input, other): ...
+
+A parameter without annotation is an array, one with an annotation (``dim: int``) is an attribute. A formula's
+parameters say what it needs, and exactly that is saved: ``g`` (the incoming gradient, always first), ``out``, an input,
+``<input>_shape``, ``<input>_dtype``, an attribute, or a name in `saves`: an intermediate that the kernel hands back.
+Formulas use operators and `F.*` only, so that they run on arrays (fast) and on Tensors (with ``create_graph=True``).
+
+From one definition come `ndl.mul`, `Tensor.mul`, `Tensor.mul_`, ``out=``, the documentation and the sweep tests.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import backend, dtypes, errors
+from .autograd import views
+from .autograd.engine import edge_of
+from .autograd.grad_mode import Anomaly, mode
+from .autograd.node import Node, Output, next_number
+from .autograd.rule import Rule
+from .backend import hush, restore
+from .faces import F, Signature, publish
+from .tensor import Tensor, wrap
+
+ndarray = np.ndarray
+new = object.__new__
+OPS: dict[str, Op] = {}
+
+
+class Op:
+    """One operation: its kernel, its formulas, and what the decorator was told.
+
+    promote   "number": inputs meet by torch's rule; "float": and integers become floats; "same": they must agree;
+              None: as they are. What meets are the inputs with formulas (all arrays, where none has one)
+    ufunc     the array module's function that is the kernel, body and all; it can also write into an array
+    numbers   Python numbers may stand where arrays are expected
+    broadcasts  inputs are broadcast, so that their gradients have to be summed back
+    view      the kernel returns a view of its first input (or a copy, if it can't)
+    outputs   names of several outputs; `many`: a list of outputs, as many as the kernel returns
+    saves     names of what the kernel hands back after its output, for the formulas
+    write     write(xp, target, *args): do it in place
+    """
+
+    def __init__(self, kernel: Callable, formulas: dict[str, Callable], *, name: str | None = None,
+                 promote: str | None = None, ufunc: str | None = None, numbers: bool = False,
+                 broadcasts: bool | None = None, view: bool = False, outputs: Sequence[str] = (), many: bool = False,
+                 saves: Sequence[str] = (), write: Callable | None = None):
+        self.kernel, self.formulas, self.name = kernel, formulas, name or kernel.__name__.rstrip("_")
+        self.doc = (kernel.__doc__ or "").strip()
+        self.signature = Signature.of_kernel(kernel)
+        self.arrays = self.signature.arrays  # positions of the parameters that are arrays
+        self.promote, self.numbers, self.view, self.many = promote, numbers, view, many
+        self.outputs, self.saves, self.ufunc, self.write = tuple(outputs), tuple(saves), ufunc, write
+        names = self.signature.names
+        self.differentiable = tuple(i for i in self.arrays if names[i] in formulas)
+        self.promoted = self.differentiable or self.arrays
+        self.broadcasts = len(self.promoted) > 1 and promote in ("number", "float") \
+            if broadcasts is None else broadcasts
+        self.kernels = _Kernels(kernel, ufunc)
+        self.rules: dict[tuple[int, ...], Rule] = {}
+        title = "".join(part.capitalize() for part in self.name.split("_"))
+        self.node_name = f"{title}Backward"
+
+    def rule(self, wanted: tuple[int, ...]) -> Any:
+        """What to save and compute when the inputs at these positions require grad."""
+        if wanted not in self.rules:
+            names = self.signature.names
+            self.rules[wanted] = Rule(self.node_name, (*names, "out", *(self.saves or self.outputs)), [names[i] for i in self.arrays],
+                                      self.formulas, [names[i] for i in wanted])
+        return self.rules[wanted]
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.signature.names)})>"
+
+
+class _Kernels(dict):
+    """By array type: the kernel, bound to the module that such arrays belong to."""
+
+    def __init__(self, kernel: Callable, ufunc: str | None):
+        super().__init__()
+        self.kernel, self.ufunc = kernel, ufunc
+
+    def __missing__(self, array_type: type) -> Callable:
+        xp = backend.of_type(array_type).xp
+        self[array_type] = bound = getattr(xp, self.ufunc) if self.ufunc else functools.partial(self.kernel, xp)
+        return bound
+
+
+# --- the general path ---------------------------------------------------------------------------------------------
+
+
+def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
+    """Run `op` on `args` (every parameter of the kernel, in order) and record it if a gradient will be needed.
+
+    With a `target` (its first input), the result is written into that tensor's memory and becomes its history.
+    """
+    values = list(args)
+    like = None
+    for i in op.arrays:
+        value = args[i]
+        if isinstance(value, Tensor):
+            values[i] = array = value._array
+            if like is None or type(array) is not ndarray:
+                like = array
+        elif isinstance(value, (list, tuple)) and op.signature.sequence == i:
+            values[i] = arrays = [t._array if isinstance(t, Tensor) else _refuse(op, i, t) for t in value]
+            like = arrays[0] if arrays else like
+        elif value is not None or not op.signature.optional(i):
+            return dispatch(op, _lift(op, args), target)
+    if like is None:
+        raise TypeError(f"{op.name}(): expected at least one Tensor; got {', '.join(type(a).__name__ for a in args)}.")
+    if op.promote is not None:
+        wanted = _common_dtype(op, args, values)
+        if wanted is not None:
+            if target is not None:
+                return _write_converted(op, args, target, wanted)
+            return dispatch(op, _converted(op, args, wanted))
+    # Which inputs want a gradient, and where it would go.
+    edges: list[Any] = []
+    positions: list[int] = []
+    if mode.enabled:
+        for i in op.differentiable:
+            value = args[i]
+            if isinstance(value, Tensor):
+                edge = edge_of(value)
+                if edge is not None:
+                    edges.append(edge)
+                    positions.append(i)
+            elif op.signature.sequence == i:
+                found = [edge_of(t) for t in value]
+                if any(e is not None for e in found):
+                    edges.extend(found)
+                    positions.append(i)
+    rule = op.rule(tuple(positions)) if positions else None
+    guarded = args
+    if target is not None:
+        views.check_writable(target, rule is not None, op.name + "_")
+        if rule is not None and op.signature.names[0] in rule.slots:
+            old = views.snapshot(target)  # backward will want what is about to be overwritten
+            guarded, values = (old, *args[1:]), [old._array, *values[1:]]
+    # Compute.
+    token = hush()
+    try:
+        if target is not None:
+            out = _write(op, values, target)
+        else:
+            out = op.kernels[type(like)](*values)
+    except ValueError as error:
+        raise _explained(op, values, error) from None
+    finally:
+        restore(token)
+    if op.saves:
+        out, *extras = out
+    else:
+        extras = ()  # type: ignore[assignment]
+    # Wrap.
+    if op.outputs or op.many:
+        outs: Any = [wrap(backend.as_array(o, like)) for o in out]
+        result = _record_many(op, rule, edges, args, values, out, outs, extras) if rule else outs
+        if op.view:
+            _mark_views(op, args, result)
+        return op.signature.pair(op.name, result) if op.outputs else tuple(result)
+    if target is not None:
+        result = target
+    else:
+        result = wrap(out if type(out) is ndarray else backend.as_array(out, like))
+    if rule is not None and result._array.dtype.kind == "f":
+        node = new(Node)
+        node.rule, node.edges, node.number = rule, tuple(edges), next_number()
+        if op.broadcasts:
+            shape = result._array.shape
+            shapes = tuple(values[i].shape for i in positions)
+            if any(s != shape for s in shapes):
+                node.shapes = shapes
+        if Anomaly.enabled:
+            node.trace = _where()
+        if target is not None:
+            views.bump(target)
+        node.saved = rule.save((*values, result._array, *extras))
+        rule.guard(node, guarded, result)
+        if target is not None:
+            views.adopt(target, node)
+            return target
+        result._edge = node
+    elif target is not None:
+        views.bump(target)
+    if op.view and result is not args[0]:
+        _mark_views(op, args, (result,))
+    return result
+
+
+def _record_many(op: Op, rule: Rule, edges: list, args: Sequence, values: list, out: Any, outs: list,
+                 extras: Any) -> list:
+    node = new(Node)
+    node.rule, node.edges, node.number = rule, tuple(edges), next_number()
+    floats = [o for o in outs if o._array.dtype.kind == "f"]
+    single = len(floats) == 1 and not op.many  # such as values and indices: only the first has a gradient
+    if not single:
+        node.outputs = tuple((o._array.shape, o._array.dtype, type(o._array)) for o in outs)
+    node.saved = rule.save((*values, tuple(o._array for o in outs), *(extras or [o._array for o in outs])))
+    rule.guard(node, args, None)
+    if Anomaly.enabled:
+        node.trace = _where()
+    for i, o in enumerate(outs):
+        if o._array.dtype.kind == "f":
+            o._edge = node if single else Output(node, i)
+    return outs
+
+
+def _mark_views(op: Op, args: Sequence, outs: Sequence[Tensor]) -> None:
+    source = args[0]
+    for i, out in enumerate(outs):
+        if type(out._array) is ndarray and out._array.size and not np.may_share_memory(out._array, source._array):
+            continue  # it had to copy
+        inner = getattr(F, op.name)
+        step = (_Nth(inner, i), tuple(args[1:])) if len(outs) > 1 or op.many else (inner, tuple(args[1:]))
+        views.mark_view(out, source, step, many=op.many)
+
+
+class _Nth:
+    """Output number `index` of a function."""
+
+    def __init__(self, function: Callable, index: int):
+        self.function, self.index = function, index
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)[self.index]
+
+
+def _write(op: Op, values: list, target: Tensor) -> Any:
+    """Compute into the target's memory; a result that is no copy of the target's shape or dtype is refused."""
+    array = target._array
+    if op.write is not None:
+        op.write(backend.of_type(type(array)).xp, array, *values[1:])
+        return array
+    result = op.kernels[type(array)](*values)
+    extras = ()
+    if op.saves:
+        result, *extras = result  # type: ignore[assignment]
+    if result.shape != array.shape:
+        raise RuntimeError(f"output with shape {list(array.shape)} doesn't match the broadcast shape "
+                           f"{list(result.shape)}: {op.name}_ writes in place and cannot grow its tensor. "
+                           f"Use the out-of-place form.")
+    if not dtypes.castable(result.dtype, array.dtype):
+        raise errors.not_castable(result.dtype, array.dtype)
+    array[...] = result
+    return (array, *extras) if op.saves else array
+
+
+def _lift(op: Op, args: Sequence[Any]) -> tuple:
+    """`args` with Python and NumPy numbers made 0-d tensors of the dtype that torch gives them beside the others."""
+    tensors = [a for i, a in enumerate(args) if i in op.arrays and isinstance(a, Tensor)]
+    lifted = list(args)
+    for i in op.arrays:
+        value = args[i]
+        if isinstance(value, Tensor) or (value is None and op.signature.optional(i)):
+            continue
+        if not op.numbers or not isinstance(value, (bool, int, float, np.number, np.bool_)):
+            _refuse(op, i, value)
+        others = [a for k, a in enumerate(args) if k in op.promoted and isinstance(a, Tensor)] or tensors
+        number = dtypes.number_dtype(value)
+        if others:
+            number = dtypes.result_dtype(*_ranks(others), number)
+            like = others[0]._array
+        else:
+            like = np.empty(0)
+        lifted[i] = wrap(backend.as_array(number_array(value, number), like))
+    return tuple(lifted)
+
+
+def _refuse(op: Op, i: int, value: Any) -> Any:
+    raise errors.not_a_tensor(op.name, op.signature.names[i], i + 1, value)
+
+
+def _ranks(tensors: Sequence[Tensor]) -> tuple[np.dtype | None, np.dtype | None]:
+    """The promoted dtypes of the tensors with dimensions and of the 0-d ones."""
+    dims = [t._array.dtype for t in tensors if t._array.ndim]
+    zeros = [t._array.dtype for t in tensors if not t._array.ndim]
+    return (functools.reduce(dtypes.promote, dims) if dims else None,
+            functools.reduce(dtypes.promote, zeros) if zeros else None)
+
+
+def _common_dtype(op: Op, args: Sequence[Any], values: Sequence[Any]) -> np.dtype | None:
+    """The dtype that the inputs have to be converted to, or None if they are fine as they are."""
+    first, agree = None, True
+    for i in op.promoted:
+        value = values[i]
+        if value is None:
+            continue
+        for array in value if type(value) is list else (value,):
+            if first is None:
+                first = array.dtype
+            elif array.dtype is not first and array.dtype != first:
+                agree = False
+    if op.promote == "same":
+        if not agree:
+            raise errors.dtypes_differ(op.name, [(op.signature.names[i], values[i]) for i in op.promoted])
+        return None
+    if first is None or (agree and (op.promote != "float" or first.kind == "f")):
+        return None
+    tensors: list[Tensor] = []
+    for i in op.promoted:
+        if args[i] is not None:
+            tensors.extend(args[i] if isinstance(args[i], (list, tuple)) else (args[i],))
+    wanted = dtypes.result_dtype(*_ranks(tensors))
+    return dtypes.default_float() if op.promote == "float" and wanted.kind != "f" else wanted
+
+
+def _converted(op: Op, args: Sequence[Any], wanted: np.dtype) -> tuple:
+    """`args` with the inputs that meet converted, by a recorded `to`."""
+    to, target = F.to_dtype, dtypes.from_numpy(wanted)
+    return tuple(
+        a if i not in op.promoted or a is None else
+        [to(t, target) for t in a] if isinstance(a, (list, tuple)) else
+        a if a._array.dtype == wanted else to(a, target)
+        for i, a in enumerate(args))
+
+
+def _write_converted(op: Op, args: Sequence[Any], target: Tensor, wanted: np.dtype) -> Tensor:
+    """In place although dtypes differ: only the written tensor's dtype stays."""
+    if not dtypes.castable(wanted, target._array.dtype):
+        raise errors.not_castable(wanted, target._array.dtype)
+    views.check_writable(target, False, op.name + "_")
+    old = views.snapshot(target)
+    return F.copy_(target, dispatch(op, _converted(op, (old, *args[1:]), wanted)))
+
+
+def _explained(op: Op, values: Sequence[Any], error: ValueError) -> Exception:
+    """A NumPy message about shapes, in terms of the operation; anything else as it is."""
+    if op.broadcasts and "broadcast" in str(error):
+        return errors.shapes_do_not_broadcast(op.name, [values[i].shape for i in op.promoted])
+    return error
+
+
+def _where() -> list[str]:
+    import traceback
+
+    return traceback.format_stack()[:-3]
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+# Python numbers as 0-d arrays: NumPy multiplies by such an array in half the time that it takes for a Python float.
+_numbers: dict[np.dtype, dict[Any, np.ndarray]] = {d: {} for d in dtypes.BY_NUMPY}
+_F32 = np.dtype("float32")
+_recent32 = _numbers[_F32]
+
+
+def number_array(value: Any, dtype: np.dtype) -> np.ndarray:
+    """`value` as a 0-d array; integers wrap around, as torch's do. Recent ones are remembered."""
+    known = _numbers[dtype]
+    found = known.get(value)
+    if found is None:
+        if dtype.kind == "f":
+            token = hush()
+            found = np.array(value, dtype)
+            restore(token)
+        else:
+            found = np.array(value).astype(dtype)
+            if found.dtype != dtype or np.array(value).dtype == object:
+                raise RuntimeError(f"value cannot be converted to {dtypes.from_numpy(dtype)!r} without overflow: {value}")
+        if value != 0:  # 0.0 and -0.0 are equal as keys
+            if len(known) > 1000:
+                known.clear()
+            known[value] = found
+    return found
+
+
+# --- fast paths: the same as dispatch, decided at definition time ---------------------------------------------------
+
+
+def _unary(op: Op) -> Callable:
+    """For one array and nothing else."""
+    kernels, wants_float, rule = op.kernels, op.promote == "float", op.rule((0,)) if op.formulas else None
+
+    def run(input: Any) -> Tensor:
+        if not isinstance(input, Tensor):
+            return _refuse(op, 0, input)
+        x = input._array
+        if (wants_float and x.dtype.kind != "f") or Anomaly.enabled or op.saves:
+            return dispatch(op, (input,))
+        token = hush()
+        try:
+            out = kernels[type(x)](x)
+        finally:
+            restore(token)
+        result = wrap(out if type(out) is ndarray else backend.as_array(out, x))
+        if rule is not None:
+            edge = edge_of(input)
+            if edge is not None and mode.enabled and x.dtype.kind == "f":
+                node = new(Node)
+                node.rule, node.edges, node.number = rule, (edge,), next_number()
+                node.saved = rule.save((x, result._array))
+                rule.guard(node, (input,), result)
+                result._edge = node
+        return result
+
+    return run
+
+
+def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
+    """For two arrays, the second of which may be a number. `otherwise(op, args)` takes every other case."""
+    kernels, wants_float = op.kernels, op.promote == "float"
+    both, left, right = (op.rule(p) if len(op.formulas) == 2 else None for p in ((0, 1), (0,), (1,)))
+    can_lift = op.numbers
+
+    def run(input: Any, other: Any) -> Tensor:
+        kind = type(other)
+        if not isinstance(input, Tensor):
+            return otherwise(op, (input, other))
+        x = input._array
+        dtype = x.dtype
+        number = kind is float or kind is int
+        if number:
+            if dtype is _F32:
+                y = _recent32.get(other)
+                if y is None:
+                    y = number_array(other, dtype)
+            elif (dtype.kind == "f" or (kind is int and dtype.kind != "b" and not wants_float)) and can_lift:
+                y = number_array(other, dtype)
+            else:
+                return otherwise(op, (input, other))
+            if not can_lift or type(x) is not ndarray:
+                return otherwise(op, (input, other))
+        elif isinstance(other, Tensor):
+            y = other._array
+            if y.dtype is not dtype or (wants_float and dtype.kind != "f") or Anomaly.enabled:
+                return otherwise(op, (input, other))
+        else:
+            return otherwise(op, (input, other))
+        token = hush()
+        try:
+            out = kernels[type(x)](x, y)
+        except ValueError as error:
+            raise _explained(op, (x, y), error) from None
+        finally:
+            restore(token)
+        result = new(Tensor)
+        result._array = out if type(out) is ndarray else backend.as_array(out, x)
+        result._edge = result._counter = result._view = None
+        if both is None:
+            return result
+        if input._view is not None:
+            input._view.refresh(input)
+        a = input._edge
+        if a is None and input._requires_grad:
+            a = input
+        b = None if number else edge_of(other)
+        if (a is None and b is None) or not mode.enabled or dtype.kind != "f":
+            return result
+        node = new(Node)
+        node.number = next_number()
+        if b is None:
+            node.rule, node.edges = left, (a,)
+        elif a is None:
+            node.rule, node.edges = right, (b,)
+        else:
+            node.rule, node.edges = both, (a, b)
+        node.saved = node.rule.save((x, y, out))
+        if number:
+            node.guards = ()
+            if node.rule.out_slot is not None or Anomaly.enabled:
+                node.rule.guard(node, (input, None), result)
+                node.trace = _where() if Anomaly.enabled else None
+        else:
+            node.rule.guard(node, (input, other), result)
+            shape = out.shape
+            if x.shape != shape or y.shape != shape:
+                node.shapes = tuple(v.shape for v, e in ((x, a), (y, b)) if e is not None)
+        result._edge = node
+        return result
+
+    return run
+
+
+def _operand(op: Op, args: tuple) -> Any:
+    """An operator's slow path: NumPy arrays are welcome, and what we don't know gets its own try (NotImplemented)."""
+    operands = []
+    for value in args:
+        if isinstance(value, ndarray) and value.dtype in dtypes.BY_NUMPY:
+            value = wrap(np.asarray(value))
+        elif not isinstance(value, (Tensor, bool, int, float, np.number, np.bool_)):
+            return NotImplemented
+        operands.append(value)
+    return dispatch(op, operands)
+
+
+def _operators(op: Op, names: Sequence[str], commutes: bool) -> dict[str, Callable]:
+    """The methods behind Python's operators: forward, reflected (__r…__) and in place (__i…__)."""
+    if len(op.arrays) == 1:
+        run = _unary(op)
+        return {n: run for n in names}
+    run = _binary(op, _operand)
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        return _operand(op, (other, self))
+
+    def in_place(self: Tensor, other: Any) -> Any:
+        if isinstance(other, ndarray):
+            other = wrap(other)
+        return dispatch(op, (self, other), self)
+
+    kinds = {"r": run if commutes else reflected, "i": in_place}
+    return {n: kinds.get(n[2], run) if n not in _FORWARD else run for n in names}
+
+
+_FORWARD = ("__invert__",)  # begins with an i, but is no in-place operator
+
+
+def _general(op: Op) -> Callable:
+    def run(*args: Any) -> Any:
+        return dispatch(op, args)
+
+    return run
+
+
+# --- the decorator ------------------------------------------------------------------------------------------------
+
+
+def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[str] = (), operators: Sequence[str] = (),
+       commutes: bool = False, inplace: bool = False, out: bool = True, **options: Any) -> Callable:
+    """Define an operation from its kernel; see the module's text. `options` are the formulas and what `Op` takes.
+
+    on         where it appears: "torch", "method", "functional" (nn.functional), "linalg", "special"
+    aliases    other names for it
+    operators  methods such as "__mul__" that call it; `commutes`: the reflected one may swap its operands
+    inplace    also as `name_`
+    """
+    known = ("promote", "ufunc", "numbers", "broadcasts", "view", "outputs", "many", "saves", "write")
+    settings = {k: options.pop(k) for k in known if k in options}
+
+    def define(kernel: Callable) -> Callable:
+        record = Op(kernel, options, name=name, **settings)
+        count = len(record.signature.names)
+        only_arrays = len(record.arrays) == count and record.signature.sequence is None \
+            and not record.signature.defaults and not (record.view or record.outputs or record.many)
+        run = _unary(record) if only_arrays and count == 1 else \
+            _binary(record) if only_arrays and count == 2 and record.promote in ("number", "float") else _general(record)
+        OPS[record.name] = record
+        if record.outputs:
+            record.signature.name_outputs(record.name, record.outputs)
+
+        def in_place(*args: Any) -> Tensor:
+            return dispatch(record, record.signature.fill(args), args[0])
+
+        methods = _operators(record, operators, commutes) if operators else {}
+        call = publish(record.name, record.signature, run, on=on, aliases=aliases, methods=methods,
+                       in_place=in_place if inplace else None, out=out, doc=record.doc, kernel=kernel)
+        call.op = record
+        setattr(F, record.name, _inner(record, run))
+        if inplace:
+            setattr(F, record.name + "_", in_place)
+        return call
+
+    return define
+
+
+def _inner(op: Op, run: Callable) -> Callable:
+    """The face that formulas use: Tensors to Tensor, arrays to array."""
+    kernels, rest, hands_back = op.kernels, op.signature.fill, bool(op.saves)
+
+    def inner(*args: Any) -> Any:
+        like = None
+        for a in args:
+            if isinstance(a, Tensor):
+                return run(*rest(args))
+            if like is None and type(a) in backend.TYPES:
+                like = a
+            elif type(a) is list and a:
+                if isinstance(a[0], Tensor):
+                    return run(*rest(args))
+                like = a[0]
+        out = kernels[type(like)](*rest(args))
+        return out[0] if hands_back else out
+
+    return inner

@@ -1,0 +1,17 @@
+"""Every operation, by family. Importing a family defines its operations and attaches them to Tensor.
+
+To read: `unary.py` and `binary.py` first (a function and its derivative a line), then `reduce.py`, `shape.py`.
+"""
+
+import importlib
+
+FAMILIES = ("shape", "index", "creation", "convert", "unary", "binary", "compare", "special", "activation", "reduce",
+            "scan", "order", "join", "gather", "search", "matmul", "linalg", "dropout", "loss", "embedding", "conv",
+            "pool", "norm", "attention", "resample", "distance")
+
+for _family in FAMILIES:
+    try:
+        importlib.import_module(f".{_family}", __name__)
+    except ModuleNotFoundError as e:  # while the house is being built
+        if not str(e.name).endswith(_family):
+            raise

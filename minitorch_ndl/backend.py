@@ -77,6 +77,24 @@ def get(device: Any) -> Backend:
     return CPU if device is None else _by_device[as_device(device).type]
 
 
+def restride(array: Any, shape: Any, strides: Any) -> Any:
+    """A view of the memory that `array` begins at, with this shape and these strides (in bytes), as writable as it.
+    The caller answers for the bounds."""
+    if type(array) is np.ndarray and array.size:
+        owner = array
+        while type(owner.base) is np.ndarray:
+            owner = owner.base
+        flags = owner.flags
+        if flags.c_contiguous or flags.f_contiguous:  # an eighth of the time that as_strided takes
+            start = 0 if owner is array else _address(array) - _address(owner)
+            return np.ndarray(shape, array.dtype, owner if flags.c_contiguous else owner.T, start, strides)
+    return of_type(type(array)).xp.lib.stride_tricks.as_strided(array, shape, strides)
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
 def to_numpy(array: Any) -> np.ndarray:
     """`array` as NumPy's own, copied from its device if it lies on one. The same object where it is NumPy's."""
     return array if type(array) is np.ndarray else of_type(type(array)).to_numpy(array)

@@ -62,11 +62,15 @@ def rewrite(target: Tensor, function: Callable[[Tensor], Tensor], name: str) -> 
 
 
 def face(name: str, *places: str) -> Callable:
-    """Hang a plain function up under `name` in the public namespaces: for what is no operation on tensors."""
+    """Hang a plain function up under `name` in the public namespaces ("method": on Tensor): for what is no operation
+    that autograd has to know."""
 
     def define(function: Callable) -> Callable:
         for place in places or ("torch",):
-            FACES[place][name] = function
+            if place == "method":
+                setattr(Tensor, name, function)
+            else:
+                FACES[place][name] = function
         return function
 
     return define

@@ -103,5 +103,5 @@ def dtypes_differ(op: str, arrays: list[tuple[str, Any]]) -> RuntimeError:
         f"for example with .float() or .to(other.dtype); data from NumPy is often float64.")
 
 
-_CNAMES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long", "int32": "int",
+_CNAMES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int", "int32": "int",
            "int16": "short", "int8": "signed char", "uint8": "unsigned char"}

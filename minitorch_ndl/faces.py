@@ -48,13 +48,13 @@ class Signature:
         self._pairs: Any = None
 
     @classmethod
-    def of_kernel(cls, kernel: Callable, skip: int = 1) -> Signature:
-        """The signature of a kernel, without its first parameter, the array module."""
+    def of_kernel(cls, kernel: Callable, skip: int = 1, keywords: bool = True) -> Signature:
+        """The signature of a kernel, without its first parameter, the array module (and without keyword-only ones)."""
         code = kernel.__code__  # type: ignore[attr-defined]
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount * keywords]
         values = kernel.__defaults__ or ()  # type: ignore[attr-defined]
         defaults = dict(zip(names[code.co_argcount - len(values):code.co_argcount], values, strict=True))
-        defaults.update(kernel.__kwdefaults__ or {})  # type: ignore[attr-defined]
+        defaults.update((kernel.__kwdefaults__ or {}) if keywords else {})  # type: ignore[attr-defined]
         return cls(names[skip:], code.co_argcount - skip, defaults, kernel.__annotations__)
 
     def optional(self, i: int) -> bool:
@@ -174,9 +174,15 @@ def deliver(op: str, result: Any, out: Any) -> Any:
 
 def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases: Sequence[str] = (),
             methods: dict[str, Callable] | None = None, in_place: Callable | None = None, out: bool = True,
-            doc: str = "", kernel: Callable, skip: int = 1) -> Callable:
-    """Make the public function around `run`, which takes every parameter in order, and hang it up where `on` says."""
+            doc: str = "", kernel: Callable, skip: int = 1, short: tuple | None = None) -> Callable:
+    """Make the public function around `run`, which takes every parameter in order, and hang it up where `on` says.
+
+    short  where `run` and `in_place` take the first few parameters only: their number, and what takes all of them
+    """
     count, variadic, to = len(signature.names), signature.sizes is not None, signature.dtype
+    run_all, in_place_all = run, in_place
+    if short is not None:
+        count, run_all, in_place_all = short
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or variadic or len(args) != count:
@@ -187,7 +193,7 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
                 args = signature.fill(args)
             if to is not None and args[to] is not None and isinstance(args[0], Tensor):
                 args = (F.to_dtype(args[0], args[to]), *args[1:])
-            result = run(*args)
+            result = run_all(*args)
             return result if target is None else deliver(name, result, target)
         return run(*args)
 
@@ -205,11 +211,12 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
         setattr(Tensor, method, function)
     if in_place is not None:
         def call_in_place(*args: Any, **kwargs: Any) -> Any:
+            write = in_place
             if kwargs or variadic or len(args) != count:
-                args = signature.bind(name + "_", args, kwargs)
+                args, write = signature.bind(name + "_", args, kwargs), in_place_all  # type: ignore[assignment]
             if not isinstance(args[0], Tensor):
                 raise errors.not_a_tensor(name + "_", signature.names[0], 1, args[0])
-            return in_place(*args)
+            return write(*args)
 
         dress(call_in_place, name + "_", on, f"In-place version of `{name}`: writes the result into this tensor.",
               documented, signature)

@@ -29,6 +29,7 @@ from .autograd.node import Node, Output, next_number
 from .autograd.rule import Rule
 from .backend import hush, restore
 from .faces import F, Signature, publish
+from .promotion import F32, common_dtype, converted, lift, number_array, recent32, refuse
 from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
@@ -48,18 +49,23 @@ class Op:
     outputs   names of several outputs; `many`: a list of outputs, as many as the kernel returns
     saves     names of what the kernel hands back after its output, for the formulas
     write     write(xp, target, *args): do it in place
+    check     (kinds, check(args)): look at the arguments first, where a dtype of one of these kinds is among them
     """
 
     def __init__(self, kernel: Callable, formulas: dict[str, Callable], *, name: str | None = None,
                  promote: str | None = None, ufunc: str | None = None, numbers: bool = False,
                  broadcasts: bool | None = None, view: bool = False, outputs: Sequence[str] = (), many: bool = False,
-                 saves: Sequence[str] = (), write: Callable | None = None):
+                 saves: Sequence[str] = (), write: Callable | None = None, check: tuple[str, Callable] | None = None,
+                 keywords: bool = True):
         self.kernel, self.formulas, self.name = kernel, formulas, name or kernel.__name__.rstrip("_")
         self.doc = (kernel.__doc__ or "").strip()
-        self.signature = Signature.of_kernel(kernel)
+        self.signature = Signature.of_kernel(kernel, keywords=keywords)
         self.arrays = self.signature.arrays  # positions of the parameters that are arrays
         self.promote, self.numbers, self.view, self.many = promote, numbers, view, many
         self.outputs, self.saves, self.ufunc, self.write = tuple(outputs), tuple(saves), ufunc, write
+        # Inputs of these kinds take the general path, which checks and converts.
+        self.checked, self.check = check or ("", None)
+        self.slow = "biu" if promote == "float" else self.checked
         names = self.signature.names
         self.differentiable = tuple(i for i in self.arrays if names[i] in formulas)
         self.promoted = self.differentiable or self.arrays
@@ -74,8 +80,10 @@ class Op:
         """What to save and compute when the inputs at these positions require grad."""
         if wanted not in self.rules:
             names = self.signature.names
-            self.rules[wanted] = Rule(self.node_name, (*names, "out", *(self.saves or self.outputs)), [names[i] for i in self.arrays],
-                                      self.formulas, [names[i] for i in wanted])
+            sequence = self.signature.sequence
+            self.rules[wanted] = Rule(self.node_name, (*names, "out", *(self.saves or self.outputs)),
+                                      [names[i] for i in self.arrays], self.formulas, [names[i] for i in wanted],
+                                      None if sequence is None else names[sequence])
         return self.rules[wanted]
 
     def __repr__(self) -> str:
@@ -90,8 +98,13 @@ class _Kernels(dict):
         self.kernel, self.ufunc = kernel, ufunc
 
     def __missing__(self, array_type: type) -> Callable:
-        xp = backend.of_type(array_type).xp
-        self[array_type] = bound = getattr(xp, self.ufunc) if self.ufunc else functools.partial(self.kernel, xp)
+        xp, kernel, code = backend.of_type(array_type).xp, self.kernel, self.kernel.__code__  # type: ignore[attr-defined]
+        bound: Callable = getattr(xp, self.ufunc) if self.ufunc else functools.partial(kernel, xp)
+        if code.co_kwonlyargcount and not self.ufunc:  # keyword-only for the public; the dispatcher passes everything in order
+            split = code.co_argcount - 1
+            keywords = code.co_varnames[split + 1:split + 1 + code.co_kwonlyargcount]
+            bound = lambda *args: kernel(xp, *args[:split], **dict(zip(keywords, args[split:], strict=False)))
+        self[array_type] = bound
         return bound
 
 
@@ -103,6 +116,8 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
 
     With a `target` (its first input), the result is written into that tensor's memory and becomes its history.
     """
+    if op.check is not None:
+        op.check(args)
     values = list(args)
     like = None
     for i in op.arrays:
@@ -112,18 +127,18 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
             if like is None or type(array) is not ndarray:
                 like = array
         elif isinstance(value, (list, tuple)) and op.signature.sequence == i:
-            values[i] = arrays = [t._array if isinstance(t, Tensor) else _refuse(op, i, t) for t in value]
+            values[i] = arrays = [t._array if isinstance(t, Tensor) else refuse(op, i, t) for t in value]
             like = arrays[0] if arrays else like
         elif value is not None or not op.signature.optional(i):
-            return dispatch(op, _lift(op, args), target)
+            return dispatch(op, lift(op, args), target)
     if like is None:
         raise TypeError(f"{op.name}(): expected at least one Tensor; got {', '.join(type(a).__name__ for a in args)}.")
     if op.promote is not None:
-        wanted = _common_dtype(op, args, values)
+        wanted = common_dtype(op, args, values)
         if wanted is not None:
             if target is not None:
                 return _write_converted(op, args, target, wanted)
-            return dispatch(op, _converted(op, args, wanted))
+            return dispatch(op, converted(op, args, wanted))
     # Which inputs want a gradient, and where it would go.
     edges: list[Any] = []
     positions: list[int] = []
@@ -173,7 +188,7 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
         result = target
     else:
         result = wrap(out if type(out) is ndarray else backend.as_array(out, like))
-    if rule is not None and result._array.dtype.kind == "f":
+    if rule is not None and (result._array.dtype.kind == "f" or _integers(values, positions)):
         node = new(Node)
         node.rule, node.edges, node.number = rule, tuple(edges), next_number()
         if op.broadcasts:
@@ -196,6 +211,11 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
     if op.view and result is not args[0]:
         _mark_views(op, args, (result,))
     return result
+
+
+def _integers(values: Sequence, positions: Sequence[int]) -> bool:
+    """Whether an integer input wants a gradient. `requires_grad_` refuses that; who insists gets it (the course does)."""
+    return any(not isinstance(values[i], list) and values[i].dtype.kind != "f" for i in positions)
 
 
 def _record_many(op: Op, rule: Rule, edges: list, args: Sequence, values: list, out: Any, outs: list,
@@ -256,82 +276,13 @@ def _write(op: Op, values: list, target: Tensor) -> Any:
     return (array, *extras) if op.saves else array
 
 
-def _lift(op: Op, args: Sequence[Any]) -> tuple:
-    """`args` with Python and NumPy numbers made 0-d tensors of the dtype that torch gives them beside the others."""
-    tensors = [a for i, a in enumerate(args) if i in op.arrays and isinstance(a, Tensor)]
-    lifted = list(args)
-    for i in op.arrays:
-        value = args[i]
-        if isinstance(value, Tensor) or (value is None and op.signature.optional(i)):
-            continue
-        if not op.numbers or not isinstance(value, (bool, int, float, np.number, np.bool_)):
-            _refuse(op, i, value)
-        others = [a for k, a in enumerate(args) if k in op.promoted and isinstance(a, Tensor)] or tensors
-        number = dtypes.number_dtype(value)
-        if others:
-            number = dtypes.result_dtype(*_ranks(others), number)
-            like = others[0]._array
-        else:
-            like = np.empty(0)
-        lifted[i] = wrap(backend.as_array(number_array(value, number), like))
-    return tuple(lifted)
-
-
-def _refuse(op: Op, i: int, value: Any) -> Any:
-    raise errors.not_a_tensor(op.name, op.signature.names[i], i + 1, value)
-
-
-def _ranks(tensors: Sequence[Tensor]) -> tuple[np.dtype | None, np.dtype | None]:
-    """The promoted dtypes of the tensors with dimensions and of the 0-d ones."""
-    dims = [t._array.dtype for t in tensors if t._array.ndim]
-    zeros = [t._array.dtype for t in tensors if not t._array.ndim]
-    return (functools.reduce(dtypes.promote, dims) if dims else None,
-            functools.reduce(dtypes.promote, zeros) if zeros else None)
-
-
-def _common_dtype(op: Op, args: Sequence[Any], values: Sequence[Any]) -> np.dtype | None:
-    """The dtype that the inputs have to be converted to, or None if they are fine as they are."""
-    first, agree = None, True
-    for i in op.promoted:
-        value = values[i]
-        if value is None:
-            continue
-        for array in value if type(value) is list else (value,):
-            if first is None:
-                first = array.dtype
-            elif array.dtype is not first and array.dtype != first:
-                agree = False
-    if op.promote == "same":
-        if not agree:
-            raise errors.dtypes_differ(op.name, [(op.signature.names[i], values[i]) for i in op.promoted])
-        return None
-    if first is None or (agree and (op.promote != "float" or first.kind == "f")):
-        return None
-    tensors: list[Tensor] = []
-    for i in op.promoted:
-        if args[i] is not None:
-            tensors.extend(args[i] if isinstance(args[i], (list, tuple)) else (args[i],))
-    wanted = dtypes.result_dtype(*_ranks(tensors))
-    return dtypes.default_float() if op.promote == "float" and wanted.kind != "f" else wanted
-
-
-def _converted(op: Op, args: Sequence[Any], wanted: np.dtype) -> tuple:
-    """`args` with the inputs that meet converted, by a recorded `to`."""
-    to, target = F.to_dtype, dtypes.from_numpy(wanted)
-    return tuple(
-        a if i not in op.promoted or a is None else
-        [to(t, target) for t in a] if isinstance(a, (list, tuple)) else
-        a if a._array.dtype == wanted else to(a, target)
-        for i, a in enumerate(args))
-
-
 def _write_converted(op: Op, args: Sequence[Any], target: Tensor, wanted: np.dtype) -> Tensor:
     """In place although dtypes differ: only the written tensor's dtype stays."""
     if not dtypes.castable(wanted, target._array.dtype):
         raise errors.not_castable(wanted, target._array.dtype)
     views.check_writable(target, False, op.name + "_")
     old = views.snapshot(target)
-    return F.copy_(target, dispatch(op, _converted(op, (old, *args[1:]), wanted)))
+    return F.copy_(target, dispatch(op, converted(op, (old, *args[1:]), wanted)))
 
 
 def _explained(op: Op, values: Sequence[Any], error: ValueError) -> Exception:
@@ -347,46 +298,18 @@ def _where() -> list[str]:
     return traceback.format_stack()[:-3]
 
 
-# --- numbers ------------------------------------------------------------------------------------------------------
-
-# Python numbers as 0-d arrays: NumPy multiplies by such an array in half the time that it takes for a Python float.
-_numbers: dict[np.dtype, dict[Any, np.ndarray]] = {d: {} for d in dtypes.BY_NUMPY}
-_F32 = np.dtype("float32")
-_recent32 = _numbers[_F32]
-
-
-def number_array(value: Any, dtype: np.dtype) -> np.ndarray:
-    """`value` as a 0-d array; integers wrap around, as torch's do. Recent ones are remembered."""
-    known = _numbers[dtype]
-    found = known.get(value)
-    if found is None:
-        if dtype.kind == "f":
-            token = hush()
-            found = np.array(value, dtype)
-            restore(token)
-        else:
-            found = np.array(value).astype(dtype)
-            if found.dtype != dtype or np.array(value).dtype == object:
-                raise RuntimeError(f"value cannot be converted to {dtypes.from_numpy(dtype)!r} without overflow: {value}")
-        if value != 0:  # 0.0 and -0.0 are equal as keys
-            if len(known) > 1000:
-                known.clear()
-            known[value] = found
-    return found
-
-
 # --- fast paths: the same as dispatch, decided at definition time ---------------------------------------------------
 
 
 def _unary(op: Op) -> Callable:
     """For one array and nothing else."""
-    kernels, wants_float, rule = op.kernels, op.promote == "float", op.rule((0,)) if op.formulas else None
+    kernels, slow, rule = op.kernels, op.slow, op.rule((0,)) if op.formulas else None
 
     def run(input: Any) -> Tensor:
         if not isinstance(input, Tensor):
-            return _refuse(op, 0, input)
+            return refuse(op, 0, input)
         x = input._array
-        if (wants_float and x.dtype.kind != "f") or Anomaly.enabled or op.saves:
+        if x.dtype.kind in slow or Anomaly.enabled or op.saves:
             return dispatch(op, (input,))
         token = hush()
         try:
@@ -396,7 +319,7 @@ def _unary(op: Op) -> Callable:
         result = wrap(out if type(out) is ndarray else backend.as_array(out, x))
         if rule is not None:
             edge = edge_of(input)
-            if edge is not None and mode.enabled and x.dtype.kind == "f":
+            if edge is not None and mode.enabled and (result._array.dtype.kind == "f" or x.dtype.kind != "f"):
                 node = new(Node)
                 node.rule, node.edges, node.number = rule, (edge,), next_number()
                 node.saved = rule.save((x, result._array))
@@ -409,7 +332,7 @@ def _unary(op: Op) -> Callable:
 
 def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
     """For two arrays, the second of which may be a number. `otherwise(op, args)` takes every other case."""
-    kernels, wants_float = op.kernels, op.promote == "float"
+    kernels, slow = op.kernels, op.slow
     both, left, right = (op.rule(p) if len(op.formulas) == 2 else None for p in ((0, 1), (0,), (1,)))
     can_lift = op.numbers
 
@@ -421,11 +344,11 @@ def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
         dtype = x.dtype
         number = kind is float or kind is int
         if number:
-            if dtype is _F32:
-                y = _recent32.get(other)
+            if dtype is F32:
+                y = recent32.get(other)
                 if y is None:
                     y = number_array(other, dtype)
-            elif (dtype.kind == "f" or (kind is int and dtype.kind != "b" and not wants_float)) and can_lift:
+            elif (dtype.kind == "f" or (kind is int and dtype.kind != "b" and dtype.kind not in slow)) and can_lift:
                 y = number_array(other, dtype)
             else:
                 return otherwise(op, (input, other))
@@ -433,7 +356,7 @@ def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
                 return otherwise(op, (input, other))
         elif isinstance(other, Tensor):
             y = other._array
-            if y.dtype is not dtype or (wants_float and dtype.kind != "f") or Anomaly.enabled:
+            if y.dtype is not dtype or dtype.kind in slow or Anomaly.enabled:
                 return otherwise(op, (input, other))
         else:
             return otherwise(op, (input, other))
@@ -445,7 +368,9 @@ def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
         finally:
             restore(token)
         result = new(Tensor)
-        result._array = out if type(out) is ndarray else backend.as_array(out, x)
+        if type(out) is not ndarray:
+            out = backend.as_array(out, x)
+        result._array = out
         result._edge = result._counter = result._view = None
         if both is None:
             return result
@@ -455,7 +380,7 @@ def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
         if a is None and input._requires_grad:
             a = input
         b = None if number else edge_of(other)
-        if (a is None and b is None) or not mode.enabled or dtype.kind != "f":
+        if (a is None and b is None) or not mode.enabled or result._array.dtype.kind != "f" == dtype.kind:
             return result
         node = new(Node)
         node.number = next_number()
@@ -504,16 +429,80 @@ def _operators(op: Op, names: Sequence[str], commutes: bool) -> dict[str, Callab
     def reflected(self: Tensor, other: Any) -> Any:
         return _operand(op, (other, self))
 
+    write = _in_place(op)
+
     def in_place(self: Tensor, other: Any) -> Any:
-        if isinstance(other, ndarray):
-            other = wrap(other)
-        return dispatch(op, (self, other), self)
+        return write(self, wrap(other) if isinstance(other, ndarray) else other)
 
     kinds = {"r": run if commutes else reflected, "i": in_place}
     return {n: kinds.get(n[2], run) if n not in _FORWARD else run for n in names}
 
 
-_FORWARD = ("__invert__",)  # begins with an i, but is no in-place operator
+_FORWARD = ("__invert__", "__rshift__")  # begin with an i or an r, but are neither in-place nor reflected
+
+
+def _in_place(op: Op) -> Callable:
+    """Write the result into the first input."""
+    fill = op.signature.fill
+
+    def general(*args: Any) -> Tensor:
+        return dispatch(op, fill(args), args[0])
+
+    if op.ufunc is None or len(op.signature.names) != 2 or op.promote is None:
+        return general
+    kernels, slow, can_lift = op.kernels, op.slow, op.numbers
+
+    def run(input: Any, other: Any) -> Tensor:
+        # Scripts make such calls on tiny tensors by the ten thousand: the common cases, without recording.
+        kind = type(other)
+        if type(input) is not Tensor or Anomaly.enabled:
+            return general(input, other)
+        x = input._array
+        dtype = x.dtype
+        if (kind is float and dtype.kind == "f") or (kind is int and (dtype.kind == "f" or dtype.kind not in "b" + slow)):
+            if not can_lift or type(x) is not ndarray:
+                return general(input, other)
+            y = number_array(other, dtype)
+        elif kind is Tensor:
+            y = other._array
+            if y.dtype is not dtype or dtype.kind in slow or (mode.enabled and _follows(other)):
+                return general(input, other)
+        else:
+            return general(input, other)
+        if (mode.enabled and _follows(input)) or 0 in x.strides:
+            return general(input, other)
+        token = hush()
+        try:
+            kernels[type(x)](x, y, out=x)
+        except ValueError:
+            return general(input, other)  # it doesn't fit: let the general path tell
+        finally:
+            restore(token)
+        if input._counter is None:
+            input._counter = [1, 0]
+        else:
+            input._counter[0] += 1
+        return input
+
+    return run
+
+
+def _follows(tensor: Tensor) -> bool:
+    """Whether autograd follows this tensor."""
+    if tensor._view is not None:
+        tensor = tensor._view.base
+    return tensor._edge is not None or tensor._requires_grad
+
+
+def _variant(variant: Callable | None, mark: str) -> Callable | None:
+    if variant is None:
+        return None
+
+    def full(*args: Any) -> Any:
+        name, args = variant(*args)
+        return getattr(F, name + mark)(*args)
+
+    return full
 
 
 def _general(op: Op) -> Callable:
@@ -527,34 +516,37 @@ def _general(op: Op) -> Callable:
 
 
 def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[str] = (), operators: Sequence[str] = (),
-       commutes: bool = False, inplace: bool = False, out: bool = True, **options: Any) -> Callable:
+       commutes: bool = False, inplace: bool = False, out: bool = True, variant: Callable | None = None,
+       **options: Any) -> Callable:
     """Define an operation from its kernel; see the module's text. `options` are the formulas and what `Op` takes.
 
     on         where it appears: "torch", "method", "functional" (nn.functional), "linalg", "special"
     aliases    other names for it
     operators  methods such as "__mul__" that call it; `commutes`: the reflected one may swap its operands
     inplace    also as `name_`
+    variant    turns the full call, keyword-only parameters included, into (name of an operation, its arguments): what
+               ``alpha=`` and ``rounding_mode=`` mean, without the ordinary call paying for it
     """
-    known = ("promote", "ufunc", "numbers", "broadcasts", "view", "outputs", "many", "saves", "write")
+    known = ("promote", "ufunc", "numbers", "broadcasts", "view", "outputs", "many", "saves", "write", "check")
     settings = {k: options.pop(k) for k in known if k in options}
 
     def define(kernel: Callable) -> Callable:
-        record = Op(kernel, options, name=name, **settings)
+        record = Op(kernel, options, name=name, keywords=variant is None, **settings)
         count = len(record.signature.names)
         only_arrays = len(record.arrays) == count and record.signature.sequence is None \
             and not record.signature.defaults and not (record.view or record.outputs or record.many)
         run = _unary(record) if only_arrays and count == 1 else \
-            _binary(record) if only_arrays and count == 2 and record.promote in ("number", "float") else _general(record)
+            _binary(record) if only_arrays and count == 2 and record.promote else _general(record)
         OPS[record.name] = record
         if record.outputs:
             record.signature.name_outputs(record.name, record.outputs)
 
-        def in_place(*args: Any) -> Tensor:
-            return dispatch(record, record.signature.fill(args), args[0])
-
+        in_place = _in_place(record)
         methods = _operators(record, operators, commutes) if operators else {}
-        call = publish(record.name, record.signature, run, on=on, aliases=aliases, methods=methods,
-                       in_place=in_place if inplace else None, out=out, doc=record.doc, kernel=kernel)
+        full, full_in_place = _variant(variant, ""), _variant(variant, "_")
+        call = publish(record.name, Signature.of_kernel(kernel), run, on=on, aliases=aliases, methods=methods,
+                       in_place=in_place if inplace else None, out=out, doc=record.doc, kernel=kernel,
+                       short=(count, full, full_in_place) if variant else None)
         call.op = record
         setattr(F, record.name, _inner(record, run))
         if inplace:
@@ -579,7 +571,9 @@ def _inner(op: Op, run: Callable) -> Callable:
                 if isinstance(a[0], Tensor):
                     return run(*rest(args))
                 like = a[0]
-        out = kernels[type(like)](*rest(args))
+        if like is None:  # NumPy turns 0-d arrays into scalars on the way
+            args = tuple(np.asarray(a) if isinstance(a, np.generic) else a for a in args)
+        out = kernels[ndarray if like is None else type(like)](*rest(args))
         return out[0] if hands_back else out
 
     return inner

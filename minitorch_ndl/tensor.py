@@ -82,8 +82,10 @@ class Tensor(Methods):
     __array_priority__ = 1000  # array + tensor asks the tensor
     __hash__ = object.__hash__  # by identity, though == compares elements
 
-    def __new__(cls, *data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-        return from_legacy(cls, data, dtype or dtypes.default_float(), device, requires_grad)
+    def __new__(cls, *args: Any, data: Any = None, device: Any = None) -> Any:
+        return cls._construct(args if data is None else (data,), None, device)
+
+    _construct: Callable  # ops/legacy.py attaches it
 
     # --- what it is -------------------------------------------------------------------------------------------
 
@@ -143,7 +145,7 @@ class Tensor(Methods):
         steps = tuple(s // self._array.itemsize for s in self._array.strides)
         return steps if dim is None else steps[dim]
 
-    def is_contiguous(self) -> bool:
+    def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the elements lie in memory in row-major order, without gaps."""
         return self._array.flags.c_contiguous
 
@@ -391,14 +393,17 @@ class Tensor(Methods):
         return object.__format__(self, spec)
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
-        suffixes = []
-        if self.device.type != "cpu":
-            suffixes.append(f"device='{self.device}'")
-        if self.grad_fn is not None:
-            suffixes.append(f"grad_fn={self.grad_fn!r}")
-        elif self.requires_grad:
-            suffixes.append("requires_grad=True")
-        return printing.array_repr(backend.to_numpy(self._array), suffixes, default_float=dtypes.default_float())
+        grad = f"grad_fn={self.grad_fn!r}" if self.grad_fn is not None else \
+            "requires_grad=True" if self.requires_grad else None
+        return printing.array_repr(
+            backend.to_numpy(self._array), [grad], default_float=dtypes.default_float(),
+            device=None if self.device.type == "cpu" else self.device, prefix=f"{self._prefix}(")
+
+    _prefix = "tensor"  # what __repr__ calls it; a subclass is called by its own name
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        super().__init_subclass__(**how)
+        cls._prefix = cls.__name__
 
     def __dir__(self) -> list[str]:
         return sorted({*object.__dir__(self)})
@@ -476,27 +481,4 @@ def _rebuild(cls: type, array: np.ndarray, device: str, state: dict) -> Tensor:
     tensor = _fill(_new(cls), backend.get(device).from_numpy(array))
     for name, value in state.items():
         setattr(tensor, name, value)
-    return tensor
-
-
-def from_legacy(cls: type, data: tuple, dtype: Any, device: Any, requires_grad: bool = False) -> Tensor:
-    """``Tensor(2, 3)`` takes sizes and leaves the elements unset; ``Tensor([1, 2])`` takes data; ``Tensor(x)`` shares."""
-    wanted = dtypes.to_numpy(dtype)
-    place = backend.get(device)
-    if len(data) == 1 and isinstance(data[0], Tensor):
-        if data[0]._array.dtype != wanted:
-            raise TypeError(f"expected {dtypes.from_numpy(wanted)!r} (got {data[0].dtype!r}): Tensor(x) shares x's "
-                            f"memory and cannot convert it; use x.to({dtypes.from_numpy(wanted)!r}).")
-        array = data[0]._array
-    elif len(data) == 1 and isinstance(data[0], Size):
-        array = place.xp.zeros(tuple(data[0]), wanted)
-    elif len(data) == 1 and not isinstance(data[0], (int, np.integer)):
-        if isinstance(data[0], (str, bytes, dict)) or data[0] is None:
-            raise TypeError(f"new(): invalid data type '{type(data[0]).__name__}'; expected sizes or a sequence.")
-        array = place.from_numpy(np.array(data[0], dtype=wanted))
-    else:
-        array = place.xp.zeros(tuple(int(n.__index__()) for n in data) if data else (0,), wanted)
-    tensor = _fill(_new(cls), array)
-    if requires_grad:
-        tensor.requires_grad_()
     return tensor

@@ -17,7 +17,7 @@ LAYERS = [
     ("autograd.node",),
     ("tensor",),
     ("autograd",),
-    ("op",),
+    ("faces", "promotion", "op", "composite", "fused"),
     ("ops",),
     ("nn.functional", "serialization"),
     ("nn", "optim", "utils", "datasets", "transforms"),

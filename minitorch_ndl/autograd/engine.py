@@ -106,7 +106,7 @@ class _Pass:
                     check_versions(node)
                 formula = rule.single
                 edges = node.edges
-                if formula is None or create_graph or node.hooks is not None or Anomaly.enabled:
+                if formula is None or create_graph or type(g) is list or node.hooks is not None or Anomaly.enabled:
                     results = rule.apply(node, g, create_graph)
                     if node.hooks is not None and node.hooks.after:
                         results = _after(node, results, g, create_graph)
@@ -132,7 +132,7 @@ class _Pass:
                     self.give(edge, grad, g, saved, results)
                     break
                 for grad, edge in zip(results, edges, strict=True):
-                    if grad is None or (needed is not None and not self._wants(edge, needed)):
+                    if grad is None or edge is None or (needed is not None and not self._wants(edge, needed)):
                         continue
                     if type(grad) is not ndarray and not create_graph:
                         grad = backend.as_array(grad, g[0] if type(g) is list else g)

@@ -54,7 +54,7 @@ class Node:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """Where each input that requires grad came from, as torch gives it: pairs of a node and an output's number."""
         return tuple(
-            (e.node, e.index) if type(e) is Output else (e, 0) if type(e) is Node else (AccumulateGrad(e), 0)
+            (e.node, e.index) if type(e) is Output else (e, 0) if type(e) is Node or e is None else (AccumulateGrad(e), 0)
             for e in self.edges
         )
 

@@ -21,10 +21,11 @@ class Rule:
     names    all names that can be saved, in the order of the environment that `save` gets: the kernel's parameters,
              "out", and what the kernel hands back
     formulas by parameter name; each takes `g` first, then what it needs
+    sequence the parameter that is a list of tensors; its formula gives a list of gradients
     """
 
     def __init__(self, name: str, names: Sequence[str], inputs: Sequence[str], formulas: dict[str, Callable],
-                 wanted: Sequence[str]):
+                 wanted: Sequence[str], sequence: str | None = None):
         self.name, self.wanted = name, tuple(wanted)
         asked = [_parameters(formulas[w]) for w in wanted]
         self.needs = tuple(dict.fromkeys(n for params in asked for n in params))
@@ -32,7 +33,8 @@ class Rule:
         plain = all(attribute is None for _, attribute in self._plan)
         self._getter = itemgetter(*(i for i, _ in self._plan)) if plain and self._plan else None
         self.formulas = [(formulas[w], [self.needs.index(n) for n in p]) for w, p in zip(wanted, asked, strict=True)]
-        self.single = self.formulas[0][0] if len(wanted) == 1 else None
+        # One formula for one edge can be called directly; a list of tensors has an edge for each.
+        self.single = self.formulas[0][0] if len(wanted) == 1 and wanted[0] != sequence else None
         # Which saved values are whole inputs (others could write into them), and which is the output.
         self.guarded = [(slot, names.index(n)) for slot, n in enumerate(self.needs) if n in inputs]
         self.out_slot = self.needs.index("out") if "out" in self.needs else None
@@ -63,7 +65,11 @@ class Rule:
         saved = self.lift(node) if create_graph else node.saved
         if node.outputs is not None and any(part is None for part in g):  # an output that got no gradient: zeros
             g = [zeros(o, create_graph) if part is None else part for part, o in zip(g, node.outputs, strict=True)]
-        return [formula(g, *[saved[i] for i in picks]) for formula, picks in self.formulas]  # type: ignore[index]
+        grads: list[Any] = []
+        for formula, picks in self.formulas:
+            grad = formula(g, *[saved[i] for i in picks])  # type: ignore[index]
+            grads.extend(grad) if isinstance(grad, list) else grads.append(grad)
+        return grads
 
     def lift(self, node: Node) -> list[Any]:
         """What was saved, as Tensors: inputs with their history, the output with `node`'s own, the rest as constants."""

@@ -18,7 +18,8 @@ from ..autograd import views
 from ..autograd.grad_mode import mode
 from ..composite import composite
 from ..faces import F
-from ..op import number_array, op
+from ..op import op
+from ..promotion import number_array
 from ..tensor import Tensor, wrap
 
 Arrays = Sequence[Any]

@@ -1,14 +1,22 @@
-"""Other arrangements of the same elements: views, where memory allows it, and copies where it does not."""
+"""Other arrangements of the same elements: views, where memory allows it, and copies where it does not.
+
+Each is one definition: how the array module does it, and how the gradient goes back, which is the way it came.
+"""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from .. import errors
+from .. import backend, errors
+from ..autograd.engine import edge_of
+from ..autograd.grad_mode import mode
 from ..composite import composite
+from ..dtypes import dtype as Dtype
+from ..dtypes import to_numpy
 from ..faces import F
 from ..op import op
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, counter, wrap
 
 Sizes = tuple[int, ...]
 
@@ -21,54 +29,18 @@ def normal_dim(dim: int, ndim: int, op: str = "") -> int:
     return dim % n
 
 
-@op(input=lambda g, input_shape: F.sum_to(g, input_shape), view=True, on="method", out=False)
-def expand(xp, input, size: Sizes):
-    """The same elements seen as if repeated along new or size-1 dimensions; -1 keeps a size. Nothing is copied.
-
-    >>> ndl.tensor([[1], [2]]).expand(2, 3)
-    tensor([[1, 1, 1],
-            [2, 2, 2]])
-    """
-    extra = len(size) - input.ndim
-    if extra < 0:
-        raise RuntimeError(f"expand({list(size)}): the number of sizes provided ({len(size)}) must be greater or equal "
-                           f"to the number of dimensions in the tensor ({input.ndim})")
-    full = []
-    for i, n in enumerate(size):
-        old = input.shape[i - extra] if i >= extra else None
-        if n == -1:
-            if old is None:
-                raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
-                                   f"dimension {i}")
-            n = old
-        elif old is not None and old != 1 and old != n:
-            raise RuntimeError(f"The expanded size of the tensor ({n}) must match the existing size ({old}) at "
-                               f"non-singleton dimension {i}. Target sizes: {list(size)}. "
-                               f"Tensor sizes: {list(input.shape)}")
-        full.append(n)
-    return xp.broadcast_to(input, tuple(full))
+def normal_dims(dims: Any, ndim: int, op: str = "") -> Sizes:
+    """`dims`, an int or several, counted from the front. Raises RuntimeError if one is named twice."""
+    if not isinstance(dims, (tuple, list)):
+        dims = (dims,)
+    found = tuple(normal_dim(d, ndim, op) for d in dims)
+    for d in found:
+        if found.count(d) > 1:
+            raise RuntimeError(f"{op}: dim {d} appears multiple times in the list of dims {tuple(dims)}")
+    return found
 
 
-@op(input=lambda g, input_shape: F.expand(g, input_shape), on="method", name="sum_to_size", out=False)
-def sum_to(xp, input, size: Sizes):
-    """Sums over the dimensions that broadcasting `size` to the input's shape would repeat."""
-    extra = input.ndim - len(size)
-    axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(size) if n == 1 != input.shape[i + extra])
-    return input.sum(axes).reshape(size) if axes else input
-
-
-F.sum_to = F.sum_to_size
-
-
-@op(input=lambda g, dim0, dim1: F.transpose(g, dim0, dim1), view=True, out=False, aliases=("swapaxes", "swapdims"))
-def transpose(xp, input, dim0: int, dim1: int):
-    """The input with two dimensions swapped. A view.
-
-    >>> ndl.ones(2, 3).transpose(0, 1).shape
-    Size([3, 2])
-    """
-    a, b = normal_dim(dim0, input.ndim, "transpose"), normal_dim(dim1, input.ndim, "transpose")
-    return xp.swapaxes(input, a, b) if input.ndim else input.reshape(())
+# --- the same elements in another shape -----------------------------------------------------------------------------
 
 
 @op(input=lambda g, input_shape: F.reshape(g, input_shape), view=True, out=False)
@@ -79,42 +51,364 @@ def reshape(xp, input, shape: Sizes):
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return input.reshape(_complete(input, shape))
+    try:
+        if not shape or min(shape) >= -1:  # NumPy would take -2 for -1
+            return input.reshape(shape)
+    except ValueError:
+        pass
+    raise _does_not_fit(shape, input)
 
 
-def _complete(input: Any, shape: Sizes) -> Sizes:
-    """`shape` with its -1 worked out."""
-    size = input.size
-    if -1 in shape:
-        rest = 1
-        for n in shape:
-            rest *= n if n != -1 else 1
-        if shape.count(-1) > 1:
-            raise RuntimeError("only one dimension can be inferred")
-        if rest == 0:
-            if size == 0:
-                raise RuntimeError(f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
-                                   f"unspecified dimension size -1 can be any value and is ambiguous")
-        elif size % rest == 0:
-            return tuple(size // rest if n == -1 else n for n in shape)
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
-    count = 1
+@op(input=lambda g, input_shape: F.reshape(g, input_shape), view=True, on="method", out=False)
+def view(xp, input, shape: Sizes):
+    """The same memory in another shape; one size may be -1. ``view(dtype)`` reads its bytes as another dtype.
+
+    Raises RuntimeError where only a copy could have that shape; `reshape` makes one.
+
+    >>> ndl.arange(6).view(3, 2).shape
+    Size([3, 2])
+    """
+    out = F.reshape(input, shape)
+    if input.size and not shares_memory(out, input):
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            f"contiguous subspaces): no view of shape {list(shape)} exists of this tensor of shape {list(input.shape)}, "
+            f"whose elements don't lie in that order. Use .reshape(...) instead.")
+    return out
+
+
+def _view_or_dtype(self: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
+    if shape and isinstance(shape[0], Dtype):
+        (dtype,) = shape
+    return view(self, *shape) if dtype is None else view_dtype(self, dtype)
+
+
+Tensor.view = functools.update_wrapper(_view_or_dtype, view)
+
+
+def view_dtype(x: Tensor, dtype: Any) -> Tensor:
+    """The memory of `x` read as another dtype; the last dimension grows or shrinks with the elements' size."""
+    array, new = x._array, to_numpy(dtype)
+    old = array.dtype
+    if new.itemsize != old.itemsize:
+        if not array.ndim:
+            raise RuntimeError(f"self.dim() cannot be 0 to view {x.dtype!r} as {dtype!r} (different element sizes)")
+        if array.strides[-1] != old.itemsize and array.shape[-1] != 1:
+            raise RuntimeError(f"self.stride(-1) must be 1 to view {x.dtype!r} as {dtype!r} (different element sizes), "
+                               f"but got {array.strides[-1] // old.itemsize}; use x.contiguous() first")
+        if new.itemsize > old.itemsize and array.shape[-1] * old.itemsize % new.itemsize:
+            raise RuntimeError(f"self.size(-1) must be divisible by {new.itemsize // old.itemsize} to view {x.dtype!r} "
+                               f"as {dtype!r} (different element sizes), but got {array.shape[-1]}")
+    out = wrap(array.view(new))
+    out._counter = counter(x)
+    return out
+
+
+def shares_memory(out: Any, source: Any) -> bool:
+    """Whether `out`, made from `source` by an array method, is a view of it. NumPy's views know the memory's owner."""
+    owner = out.base
+    return owner is not None and (owner is source or owner is source.base)
+
+
+def _does_not_fit(shape: Sizes, input: Any) -> RuntimeError:
+    """Why the input has no such shape."""
+    given, size, count = list(shape), input.size, 1
     for n in shape:
-        if n < 0:
-            raise RuntimeError(f"invalid shape dimension {n}")
+        if n < -1:
+            return RuntimeError(f"invalid shape dimension {n}: sizes must be >= 0, or -1 once for what is left; "
+                                f"got {given}")
+        count *= n if n != -1 else 1
+    if shape.count(-1) > 1:
+        return RuntimeError(f"only one dimension can be inferred: {given} has {shape.count(-1)} times -1")
+    if -1 in shape and count == 0 == size:
+        return RuntimeError(f"cannot reshape tensor of 0 elements into shape {given} because the unspecified dimension "
+                            f"size -1 can be any value and is ambiguous")
+    return RuntimeError(f"shape '{given}' is invalid for input of size {size} (its shape is {list(input.shape)}): "
+                        f"the sizes must multiply to the number of elements.")
+
+
+@composite(out=False)
+def flatten(input, start_dim: int = 0, end_dim: int = -1):
+    """The dimensions from `start_dim` to `end_dim` made one. A view where memory allows it.
+
+    >>> ndl.ones(2, 3, 4).flatten(1).shape
+    Size([2, 12])
+    """
+    shape = input._array.shape
+    first, last = normal_dim(start_dim, len(shape), "flatten"), normal_dim(end_dim, len(shape), "flatten")
+    if first > last:
+        raise RuntimeError(f"flatten() has invalid args: start_dim cannot come after end_dim (got {start_dim} and "
+                           f"{end_dim} for {len(shape)} dimensions)")
+    if not shape:
+        return F.reshape(input, (1,))
+    if first == last:
+        return input
+    count = 1
+    for n in shape[first:last + 1]:
         count *= n
-    if count != size:
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size} (its shape is "
-                           f"{tuple(input.shape)}): the sizes must multiply to the number of elements.")
-    return shape
+    return F.reshape(input, (*shape[:first], count, *shape[last + 1:]))
 
 
-@op(input=lambda g, input_dtype: F.to_dtype(g, input_dtype), on="", out=False)
-def to_dtype(xp, input, target: object):
-    return input.astype(getattr(target, "numpy", target))
+@composite(out=False)
+def unflatten(input, dim, sizes):
+    """The dimension `dim` split into several of the given sizes, one of which may be -1. A view.
+
+    >>> ndl.ones(2, 12).unflatten(1, (3, -1)).shape
+    Size([2, 3, 4])
+    """
+    shape, sizes = input._array.shape, list(sizes)
+    at = normal_dim(dim, len(shape), "unflatten")
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    known = 1
+    for n in sizes:
+        known *= n if n != -1 else 1
+    if sizes.count(-1) == 1 and known and shape[at] % known == 0:
+        sizes[sizes.index(-1)] = shape[at] // known
+    elif -1 in sizes or known != shape[at]:
+        raise RuntimeError(f"unflatten: Provided sizes {sizes} don't multiply up to the size of dim {dim} "
+                           f"({shape[at]}) in the input tensor")
+    return F.view(input, (*shape[:at], *sizes, *shape[at + 1:]))
 
 
-@op(input=lambda g: g, inplace=False)
-def clone(xp, input):
-    """clone"""
-    return input.copy()
+@composite(out=False)
+def ravel(input):
+    """All elements in one dimension. A view where memory allows it."""
+    return F.reshape(input, (-1,))
+
+
+@composite(on="method", out=False)
+def view_as(input, other):
+    """``input.view(other.shape)``"""
+    return F.view(input, other._array.shape)
+
+
+@composite(on="method", out=False)
+def reshape_as(input, other):
+    """``input.reshape(other.shape)``"""
+    return F.reshape(input, other._array.shape)
+
+
+@op(input=lambda g, input_shape: F.reshape(g, input_shape), view=True, out=False)
+def squeeze(xp, input, dim: object = None):
+    """Without the dimensions of size 1, or without those among `dim` (an int or several) that have size 1. A view.
+
+    >>> ndl.ones(1, 3, 1).squeeze().shape, ndl.ones(1, 3, 1).squeeze(0).shape
+    (Size([3]), Size([3, 1]))
+    """
+    shape = input.shape
+    if dim is None:
+        return input.reshape([n for n in shape if n != 1])
+    dims = normal_dims(dim, len(shape), "squeeze")
+    return input.reshape([n for i, n in enumerate(shape) if n != 1 or i not in dims])
+
+
+@op(input=lambda g, input_shape: F.reshape(g, input_shape), view=True, out=False)
+def unsqueeze(xp, input, dim: int):
+    """With a new dimension of size 1 at `dim`. A view.
+
+    >>> ndl.ones(3).unsqueeze(0).shape, ndl.ones(3).unsqueeze(-1).shape
+    (Size([1, 3]), Size([3, 1]))
+    """
+    shape = input.shape
+    n = len(shape) + 1
+    if not -n <= dim < n:
+        raise errors.dim_out_of_range(dim, n, "unsqueeze (counting the new one)")
+    at = dim % n
+    return input.reshape((*shape[:at], 1, *shape[at:]))
+
+
+# --- dimensions in another order ------------------------------------------------------------------------------------
+
+
+@op(input=lambda g, dim0, dim1: F.transpose(g, dim0, dim1), view=True, out=False, aliases=("swapaxes", "swapdims"))
+def transpose(xp, input, dim0: int, dim1: int):
+    """The input with two dimensions swapped. A view.
+
+    >>> ndl.ones(2, 3).transpose(0, 1).shape
+    Size([3, 2])
+    """
+    a, b = normal_dim(dim0, input.ndim, "transpose"), normal_dim(dim1, input.ndim, "transpose")
+    return input.swapaxes(a, b) if input.ndim else input.reshape(())
+
+
+@op(input=lambda g, dims: F.permute(g, _inverse(dims)), view=True, out=False)
+def permute(xp, input, dims: Sizes):
+    """The dimensions in the order that `dims` names. A view.
+
+    >>> ndl.ones(2, 3, 4).permute(2, 0, 1).shape
+    Size([4, 2, 3])
+    """
+    if len(dims) != input.ndim:
+        raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
+                           f"the desired ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to "
+                           f"len(dims) = {len(dims)}")
+    return input.transpose(normal_dims(dims, input.ndim, "permute"))
+
+
+def _inverse(dims: Sizes) -> Sizes:
+    n = len(dims)
+    order = [d % n for d in dims]
+    return tuple(order.index(i) for i in range(n))
+
+
+@composite(aliases=("moveaxis",), out=False)
+def movedim(input, source, destination):
+    """The dimensions at `source` (an int or several) moved to `destination`, the others kept in order. A view.
+
+    >>> ndl.ones(2, 3, 4).movedim(0, -1).shape
+    Size([3, 4, 2])
+    """
+    n = input._array.ndim
+    count = [len(d) if isinstance(d, (tuple, list)) else 1 for d in (source, destination)]
+    if count[0] != count[1]:
+        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({source} dims) should contain the "
+                           f"same number of dims as destination ({destination} dims)")
+    taken, places = normal_dims(source, n, "movedim"), normal_dims(destination, n, "movedim")
+    if n == 0:
+        return F.permute(input, ())
+    order: list[int] = [-1] * n
+    for s, d in zip(taken, places, strict=True):
+        order[d] = s
+    rest = iter(i for i in range(n) if i not in taken)
+    return F.permute(input, tuple(next(rest) if i == -1 else i for i in order))
+
+
+@op(input=lambda g: F.t(g), view=True, out=False)
+def t(xp, input):
+    """The transpose of a matrix; a tensor of fewer dimensions as it is. A view."""
+    if input.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D; "
+                           f"use .mT for batches of matrices, or .transpose(dim0, dim1).")
+    return input.T
+
+
+@op(input=lambda g: F.adjoint(g), view=True, out=False)
+def adjoint(xp, input):
+    """The last two dimensions swapped (real numbers have no conjugate). A view."""
+    if input.ndim < 2:
+        raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. "
+                           f"Got {input.ndim}-D tensor.")
+    return input.swapaxes(-2, -1)
+
+
+def _reversed(x: Tensor) -> Tensor:
+    """The dimensions in reverse order. A view."""
+    return F.t(x) if x.ndim == 2 else F.permute(x, tuple(range(x.ndim))[::-1])
+
+
+def _matrix_transposed(x: Tensor) -> Tensor:
+    """The last two dimensions swapped. A view."""
+    if x.ndim < 2:
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor.")
+    return F.transpose(x, -2, -1)
+
+
+def _matrix_only(x: Tensor) -> Tensor:
+    """The transpose of a matrix. A view."""
+    if x.ndim not in (0, 2):
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {x.ndim}-D tensor. "
+                           f"For batches of matrices, consider using tensor.mH")
+    return F.t(x)
+
+
+for _name, _function in (("T", _reversed), ("mT", _matrix_transposed), ("mH", _matrix_transposed), ("H", _matrix_only)):
+    setattr(Tensor, _name, property(_function))
+
+
+# --- repeated without being copied ------------------------------------------------------------------------------------
+
+
+@op(input=lambda g, input_shape: F.sum_to_size(g, input_shape), view=True, on="method", out=False)
+def expand(xp, input, size: Sizes):
+    """The same elements seen as if repeated along new or size-1 dimensions; -1 keeps a size. Nothing is copied.
+
+    >>> ndl.tensor([[1], [2]]).expand(2, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    shape, steps = input.shape, input.strides
+    extra = len(size) - len(shape)
+    if extra < 0:
+        raise RuntimeError(f"expand({list(size)}): the number of sizes provided ({len(size)}) must be greater or equal "
+                           f"to the number of dimensions in the tensor ({len(shape)})")
+    full, strides = [], []
+    for i, n in enumerate(size):
+        if i < extra:
+            if n < 0:
+                raise RuntimeError(f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing "
+                                   f"dimension {i}")
+            strides.append(0)
+        else:
+            old = shape[i - extra]
+            if n == -1 or n == old:
+                n = old
+                strides.append(steps[i - extra])
+            elif old != 1 or n < 0:
+                raise RuntimeError(f"The expanded size of the tensor ({n}) must match the existing size ({old}) at "
+                                   f"non-singleton dimension {i}. Target sizes: {list(size)}. "
+                                   f"Tensor sizes: {list(shape)}")
+            else:
+                strides.append(0)
+        full.append(n)
+    return backend.restride(input, full, strides)
+
+
+@op(input=lambda g, input_shape: F.expand(g, input_shape), on="method", out=False)
+def sum_to_size(xp, input, size: Sizes):
+    """Sums over the dimensions that broadcasting `size` to the input's shape would repeat.
+
+    >>> ndl.ones(2, 3).sum_to_size(1, 3)
+    tensor([[2., 2., 2.]])
+    """
+    shape = input.shape
+    if shape == size:
+        return input
+    extra = len(shape) - len(size)
+    if extra < 0 or any(n != m and n != 1 for n, m in zip(size, shape[extra:], strict=True)):
+        raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(size) if n == 1 != shape[i + extra])
+    return input.sum(axes, dtype=input.dtype).reshape(size)
+
+
+F.sum_to = F.sum_to_size
+
+
+@composite(out=False)
+def broadcast_to(input, size: Sizes):
+    """`expand` as a function: the input seen in a larger shape that it broadcasts to. A view."""
+    return F.expand(input, size)
+
+
+@composite(on="method", out=False)
+def expand_as(input, other):
+    """``input.expand(other.shape)``"""
+    return F.expand(input, other._array.shape)
+
+
+# --- changing this tensor's own shape ---------------------------------------------------------------------------------
+
+
+def _in_place(function: Any) -> Any:
+    """The form of a view operation that changes how this tensor itself looks at its memory."""
+
+    def change(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if mode.enabled and self._edge is None and self._requires_grad:
+            raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place operation. "
+                               f"({function.__name__}_; use {function.__name__} instead.)")
+        was = wrap(self._array)  # what this tensor has been so far, for views of it
+        was._edge, was._counter, was._view = edge_of(self), self._counter, self._view
+        seen = function(was, *args, **kwargs)
+        self._array, self._edge, self._counter = seen._array, seen._edge, seen._counter
+        self._view = seen._view
+        return self
+
+    change.__name__ = f"{function.__name__}_"
+    change.__qualname__ = f"Tensor.{change.__name__}"
+    change.__doc__ = f"In-place version of `{function.__name__}`: this tensor itself gets the new shape."
+    return change
+
+
+for _function in (squeeze, unsqueeze, transpose, t):
+    setattr(Tensor, f"{_function.__name__}_", _in_place(_function))
+Tensor.swapaxes_ = Tensor.swapdims_ = Tensor.transpose_

@@ -1,0 +1,164 @@
+"""The course's operations: functions, and the classes behind them (`multiply(a, b)` is ``EWiseMul()(a, b)``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..faces import F
+from .autograd import Op, Tensor, TensorOp
+
+Axes = int | tuple[int, ...] | None
+
+
+def _operation(name: str, function: Callable, floats: bool = False) -> Callable[..., Op]:
+    """A class of the course: called without attributes, or with the ones that its operation takes."""
+
+    def make(**attributes: Any) -> Op:
+        # NumPy answers floats to integers beside a fraction
+        return Op(name, function, floats or isinstance(attributes.get("scalar"), float), **attributes)
+
+    make.__name__ = name
+    return make
+
+
+EWiseAdd = _operation("EWiseAdd", lambda a, b: F.add(a, b))
+AddScalar = _operation("AddScalar", lambda a, scalar: F.add(a, scalar))
+EWiseMul = _operation("EWiseMul", lambda a, b: F.mul(a, b))
+MulScalar = _operation("MulScalar", lambda a, scalar: F.mul(a, scalar))
+EWiseDiv = _operation("EWiseDiv", lambda a, b: F.div(a, b), floats=True)
+DivScalar = _operation("DivScalar", lambda a, scalar: F.div(a, scalar), floats=True)
+EWisePow = _operation("EWisePow", lambda a, b: F.pow(a, b))
+PowerScalar = _operation("PowerScalar", lambda a, scalar: F.pow(a, scalar))
+Negate = _operation("Negate", lambda a: F.neg(a))
+MatMul = _operation("MatMul", lambda a, b: F.matmul(a, b))
+Summation = _operation("Summation", lambda a, axes=None: F.sum(a, axes))
+BroadcastTo = _operation("BroadcastTo", lambda a, shape: F.expand(a, tuple(shape)))
+Reshape = _operation("Reshape", lambda a, shape: F.reshape(a, tuple(shape)))
+Transpose = _operation("Transpose", lambda a, axes=None: F.transpose(a, *(axes or (-1, -2))))
+Log = _operation("Log", lambda a: F.log(a), floats=True)
+Exp = _operation("Exp", lambda a: F.exp(a), floats=True)
+ReLU = _operation("ReLU", lambda a: F.relu(a))
+
+
+def add(a: Tensor, b: Tensor) -> Tensor:
+    """a + b"""
+    return EWiseAdd()(a, b)
+
+
+def add_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a + scalar"""
+    return AddScalar(scalar=scalar)(a)
+
+
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    """a * b"""
+    return EWiseMul()(a, b)
+
+
+def mul_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a * scalar"""
+    return MulScalar(scalar=scalar)(a)
+
+
+def divide(a: Tensor, b: Tensor) -> Tensor:
+    """a / b"""
+    return EWiseDiv()(a, b)
+
+
+def divide_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a / scalar"""
+    return DivScalar(scalar=scalar)(a)
+
+
+def power(a: Tensor, b: Tensor) -> Tensor:
+    """a to the power b"""
+    return EWisePow()(a, b)
+
+
+def power_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a to the power of a number"""
+    return PowerScalar(scalar=scalar)(a)
+
+
+def negate(a: Tensor) -> Tensor:
+    """-a"""
+    return Negate()(a)
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b, batches broadcast"""
+    return MatMul()(a, b)
+
+
+def summation(a: Tensor, axes: Axes = None) -> Tensor:
+    """The sum over `axes` (all of them, if None)."""
+    return Summation(axes=axes)(a)
+
+
+def broadcast_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`a` repeated to `shape`, by NumPy's rule."""
+    return BroadcastTo(shape=shape)(a)
+
+
+def reshape(a: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The same elements in another shape."""
+    return Reshape(shape=shape)(a)
+
+
+def transpose(a: Tensor, axes: tuple[int, int] | None = None) -> Tensor:
+    """Two axes swapped: the last two, unless `axes` names others."""
+    return Transpose(axes=axes)(a)
+
+
+def log(a: Tensor) -> Tensor:
+    """The natural logarithm."""
+    return Log()(a)
+
+
+def exp(a: Tensor) -> Tensor:
+    """e to the power a"""
+    return Exp()(a)
+
+
+def relu(a: Tensor) -> Tensor:
+    """max(a, 0)"""
+    return ReLU()(a)
+
+
+# --- operators on needle.Tensor -----------------------------------------------------------------------------------
+
+
+def _either(both: Callable, scalar: Callable) -> Callable:
+    """An operator: one operation for two Tensors, another for a Tensor and a number."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        if isinstance(other, Tensor):
+            return both(self, other)
+        if hasattr(other, "shape") and other.shape:
+            return both(self, Tensor(other, requires_grad=False))
+        return scalar(self, other)
+
+    return operator
+
+
+Tensor.__add__ = Tensor.__radd__ = _either(add, add_scalar)  # type: ignore[assignment]
+Tensor.__mul__ = Tensor.__rmul__ = _either(multiply, mul_scalar)  # type: ignore[assignment]
+Tensor.__sub__ = _either(lambda a, b: add(a, negate(b)), lambda a, s: add_scalar(a, -s))  # type: ignore[assignment]
+Tensor.__rsub__ = _either(lambda a, b: add(negate(a), b), lambda a, s: add_scalar(negate(a), s))  # type: ignore
+Tensor.__truediv__ = _either(divide, divide_scalar)  # type: ignore[assignment]
+Tensor.__rtruediv__ = _either(  # type: ignore[assignment]
+    lambda a, b: divide(b, a), lambda a, s: mul_scalar(power_scalar(a, -1.0), s))
+Tensor.__pow__ = _either(power, power_scalar)  # type: ignore[assignment]
+Tensor.__matmul__ = Tensor.matmul = matmul  # type: ignore[assignment, method-assign]
+Tensor.__neg__ = negate  # type: ignore[assignment]
+Tensor.sum = summation  # type: ignore[assignment, method-assign]
+Tensor.broadcast_to = broadcast_to  # type: ignore[assignment, method-assign]
+Tensor.reshape = lambda self, *shape: reshape(  # type: ignore[assignment, method-assign]
+    self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+Tensor.transpose = transpose  # type: ignore[assignment, method-assign]
+Tensor.exp, Tensor.log, Tensor.relu = exp, log, relu  # type: ignore[assignment, method-assign]
+
+__all__ = ["Op", "Tensor", "TensorOp", "add", "add_scalar", "broadcast_to", "divide", "divide_scalar", "exp", "log",
+           "matmul", "mul_scalar", "multiply", "negate", "power", "power_scalar", "relu", "reshape", "summation",
+           "transpose"]

@@ -1,0 +1,386 @@
+"""Functions of one number, applied to every element: a function and its derivative on a line.
+
+`g` is the gradient that arrives, `out` the function's own result. Where the function jumps or is flat its gradient is
+zero, and at a kink (abs at 0) it is what torch says: zero. Integers become floats first where the values do.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .. import errors
+from ..composite import composite
+from ..faces import F, FACES
+from ..op import op
+from ..tensor import Tensor
+
+LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
+
+
+@op(on="", out=False)
+def nothing(xp, input):
+    """Zeros like the input: the gradient of a function that is flat wherever it has one."""
+    return xp.zeros_like(input)
+
+
+# --- exponentials, logarithms, powers --------------------------------------------------------------------------------
+
+
+@op(input=lambda g, out: g * out, promote="float", ufunc="exp", inplace=True)
+def exp(xp, input):
+    """e to the power of each element.
+
+    >>> ndl.exp(ndl.tensor([0.0, 1.0]))
+    tensor([1.0000, 2.7183])
+    """
+
+
+@op(input=lambda g, out: g * out * LN2, promote="float", ufunc="exp2", inplace=True, on="torch method special")
+def exp2(xp, input):
+    """2 to the power of each element."""
+
+
+@op(input=lambda g, out: g * (out + 1), promote="float", ufunc="expm1", inplace=True, on="torch method special")
+def expm1(xp, input):
+    """exp(x) - 1, accurate near zero too, where exp(x) - 1 itself would round to nothing."""
+
+
+@op(input=lambda g, input: g / input, promote="float", ufunc="log", inplace=True)
+def log(xp, input):
+    """The natural logarithm: -inf at 0, NaN below it."""
+
+
+@op(input=lambda g, input: g / (input + 1), promote="float", ufunc="log1p", inplace=True, on="torch method special")
+def log1p(xp, input):
+    """log(1 + x), accurate near zero too."""
+
+
+@op(input=lambda g, input: g / (input * LN2), promote="float", ufunc="log2", inplace=True)
+def log2(xp, input):
+    """The logarithm to base 2."""
+
+
+@op(input=lambda g, input: g / (input * LN10), promote="float", ufunc="log10", inplace=True)
+def log10(xp, input):
+    """The logarithm to base 10."""
+
+
+@op(input=lambda g, out: g / (out * 2), promote="float", ufunc="sqrt", inplace=True)
+def sqrt(xp, input):
+    """The square root: NaN below zero, and an infinite gradient at zero."""
+
+
+@op(input=lambda g, out: g * out * out * out * -0.5, promote="float", inplace=True)
+def rsqrt(xp, input):
+    """One over the square root."""
+    root = xp.sqrt(input, xp.empty_like(input))
+    return xp.reciprocal(root, root)
+
+
+@op(input=lambda g, out: g * out * out * -1, promote="float", ufunc="reciprocal", inplace=True)
+def reciprocal(xp, input):
+    """One over each element.
+
+    >>> ndl.reciprocal(ndl.tensor([2, 4]))
+    tensor([0.5000, 0.2500])
+    """
+
+
+@op(input=lambda g, input: g * input * 2, inplace=True)
+def square(xp, input):
+    """Each element times itself. Integers stay integers."""
+    return xp.square(input) if input.dtype.kind != "b" else input.astype("int64")
+
+
+# --- trigonometry and its hyperbolic twins ---------------------------------------------------------------------------
+
+
+@op(input=lambda g, input: g * F.cos(input), promote="float", ufunc="sin", inplace=True)
+def sin(xp, input):
+    """Sine, of radians."""
+
+
+@op(input=lambda g, input: g * -F.sin(input), promote="float", ufunc="cos", inplace=True)
+def cos(xp, input):
+    """Cosine, of radians."""
+
+
+@op(input=lambda g, out: g * (1 + out * out), promote="float", ufunc="tan", inplace=True)
+def tan(xp, input):
+    """Tangent, of radians."""
+
+
+@op(input=lambda g, input: g * F.rsqrt(1 - input * input), promote="float", ufunc="arcsin", inplace=True,
+    aliases=("arcsin",))
+def asin(xp, input):
+    """The angle whose sine it is; NaN outside [-1, 1]."""
+
+
+@op(input=lambda g, input: g * -F.rsqrt(1 - input * input), promote="float", ufunc="arccos", inplace=True,
+    aliases=("arccos",))
+def acos(xp, input):
+    """The angle whose cosine it is; NaN outside [-1, 1]."""
+
+
+@op(input=lambda g, input: g / (input * input + 1), promote="float", ufunc="arctan", inplace=True,
+    aliases=("arctan",))
+def atan(xp, input):
+    """The angle whose tangent it is."""
+
+
+@op(input=lambda g, input: g * F.cosh(input), promote="float", ufunc="sinh", inplace=True)
+def sinh(xp, input):
+    """Hyperbolic sine."""
+
+
+@op(input=lambda g, input: g * F.sinh(input), promote="float", ufunc="cosh", inplace=True)
+def cosh(xp, input):
+    """Hyperbolic cosine."""
+
+
+@op(input=lambda g, out: g * (1 - out * out), promote="float", ufunc="tanh", inplace=True,
+    on="torch method functional")
+def tanh(xp, input):
+    """Hyperbolic tangent: squashes into (-1, 1).
+
+    >>> ndl.tanh(ndl.tensor([-100.0, 0.0, 1.0]))
+    tensor([-1.0000,  0.0000,  0.7616])
+    """
+
+
+@op(input=lambda g, input: g * F.rsqrt(input * input + 1), promote="float", ufunc="arcsinh", inplace=True,
+    aliases=("arcsinh",))
+def asinh(xp, input):
+    """Inverse hyperbolic sine."""
+
+
+@op(input=lambda g, input: g * F.rsqrt(input * input - 1), promote="float", ufunc="arccosh", inplace=True,
+    aliases=("arccosh",))
+def acosh(xp, input):
+    """Inverse hyperbolic cosine; NaN below 1."""
+
+
+@op(input=lambda g, input: g / (1 - input * input), promote="float", ufunc="arctanh", inplace=True,
+    aliases=("arctanh",))
+def atanh(xp, input):
+    """Inverse hyperbolic tangent; NaN outside [-1, 1]."""
+
+
+@op(input=lambda g: g * DEGREE, promote="float", inplace=True)
+def deg2rad(xp, input):
+    """Degrees as radians."""
+    return input * DEGREE
+
+
+@op(input=lambda g: g * (1 / DEGREE), promote="float", inplace=True)
+def rad2deg(xp, input):
+    """Radians as degrees."""
+    return input * (1 / DEGREE)
+
+
+@op(input=lambda g, out: (1 - out) * out * g, promote="float", inplace=True, on="torch method functional")
+def sigmoid(xp, input):
+    """1 / (1 + exp(-x)): squashes into (0, 1).
+
+    >>> ndl.sigmoid(ndl.tensor([-100.0, 0.0, 1.0]))
+    tensor([3.7835e-44, 5.0000e-01, 7.3106e-01])
+    """
+    t = xp.negative(input, xp.empty_like(input))
+    xp.exp(t, t)
+    t += 1
+    return xp.reciprocal(t, t)
+
+
+FACES["special"]["expit"] = FACES["torch"]["sigmoid"]
+
+
+# --- signs -----------------------------------------------------------------------------------------------------------
+
+
+@op(input=lambda g, input: g * F.sign(input), inplace=True, aliases=("absolute",), operators=("__abs__",))
+def abs(xp, input):
+    """Without the sign. The gradient at 0 is 0.
+
+    >>> abs(ndl.tensor([-1.5, 2.0]))
+    tensor([1.5000, 2.0000])
+    """
+    return xp.absolute(no_bool(input, "abs"))
+
+
+@op(input=lambda g: -g, inplace=True, aliases=("negative",), operators=("__neg__",))
+def neg(xp, input):
+    """With the opposite sign. Raises RuntimeError on bool tensors."""
+    if input.dtype.kind == "b":
+        raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert "
+                           "a mask, use the `~` or `logical_not()` operator instead.")
+    return xp.negative(input)
+
+
+@composite(operators=("__pos__",), out=False)
+def positive(input):
+    """The input itself. Raises RuntimeError on bool tensors."""
+    if input._array.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported. Convert it first: x.int().")
+    return input
+
+
+@op(input=lambda g: F.nothing(g), inplace=True, aliases=("sgn",))
+def sign(xp, input):
+    """-1, 0 or 1 (0 for NaN).
+
+    >>> ndl.sign(ndl.tensor([-3, 0, 7]))
+    tensor([-1,  0,  1])
+    """
+    if input.dtype.kind == "f":
+        return xp.subtract(input > 0, input < 0, dtype=input.dtype)  # xp.sign would keep NaN
+    return input.copy() if input.dtype.kind == "b" else xp.sign(input)
+
+
+@op()
+def signbit(xp, input):
+    """Whether the sign bit is set: true for negative numbers and for -0."""
+    return xp.signbit(input) if input.dtype.kind == "f" else input < 0
+
+
+# --- rounding: integers stay as they are -----------------------------------------------------------------------------
+
+
+@op(input=lambda g: F.nothing(g), inplace=True)
+def floor(xp, input):
+    """The largest integer that is not larger."""
+    return whole(xp.floor, input, "floor_vml")
+
+
+@op(input=lambda g: F.nothing(g), inplace=True)
+def ceil(xp, input):
+    """The smallest integer that is not smaller."""
+    return whole(xp.ceil, input, "ceil_vml")
+
+
+@op(input=lambda g: F.nothing(g), inplace=True, aliases=("fix",))
+def trunc(xp, input):
+    """Without what comes after the point."""
+    return whole(xp.trunc, input, "trunc_vml")
+
+
+@op(input=lambda g: F.nothing(g), inplace=True, on="torch method special")
+def round(xp, input, *, decimals: int = 0):
+    """The nearest integer, or the nearest multiple of 10 ** -decimals; ties go to the even one.
+
+    >>> ndl.tensor([0.5, 1.5, 2.345]).round()
+    tensor([0., 2., 2.])
+    """
+    if decimals and input.dtype.kind == "f":
+        return xp.round(input, decimals)
+    return whole(xp.rint, input, "round_vml")
+
+
+@op(input=lambda g: g, inplace=True)
+def frac(xp, input):
+    """What comes after the point, with the number's sign."""
+    if input.dtype.kind != "f":
+        raise not_implemented("frac", input)
+    return input - xp.trunc(input)
+
+
+def whole(function: Any, x: Any, name: str) -> Any:
+    if x.dtype.kind == "f":
+        return function(x)
+    return no_bool(x, name).copy()
+
+
+def no_bool(x: Any, name: str) -> Any:
+    if x.dtype.kind == "b":
+        raise not_implemented(name, x)
+    return x
+
+
+def not_implemented(name: str, x: Any) -> NotImplementedError:
+    """Torch's refusal of a dtype, with the way out."""
+    title = errors._title(x.dtype)
+    fix = "Convert it first: x.float()." if x.dtype.kind != "f" else "It takes integers and bools."
+    return NotImplementedError(f'"{name}_cpu" not implemented for \'{title}\'. {fix}')
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+@op(out=False)
+def isnan(xp, input):
+    """Whether it is NaN.
+
+    >>> ndl.isnan(ndl.tensor([1.0, float("nan")]))
+    tensor([False,  True])
+    """
+    return xp.isnan(input) if input.dtype.kind == "f" else xp.zeros_like(input, dtype=bool)
+
+
+@op(out=False)
+def isinf(xp, input):
+    """Whether it is infinite, of either sign."""
+    return xp.isinf(input) if input.dtype.kind == "f" else xp.zeros_like(input, dtype=bool)
+
+
+@op(out=False)
+def isfinite(xp, input):
+    """Whether it is neither infinite nor NaN."""
+    return xp.isfinite(input) if input.dtype.kind == "f" else xp.ones_like(input, dtype=bool)
+
+
+@op()
+def isposinf(xp, input):
+    """Whether it is positive infinity."""
+    return input == math.inf if input.dtype.kind == "f" else xp.zeros_like(input, dtype=bool)
+
+
+@op()
+def isneginf(xp, input):
+    """Whether it is negative infinity."""
+    return input == -math.inf if input.dtype.kind == "f" else xp.zeros_like(input, dtype=bool)
+
+
+@op(out=False)
+def isreal(xp, input):
+    """Whether it is a real number; always true, since complex numbers are out of scope."""
+    return xp.ones_like(input, dtype=bool)
+
+
+@op(ufunc="logical_not", inplace=True)
+def logical_not(xp, input):
+    """Whether it is zero."""
+
+
+@op(inplace=True)
+def bitwise_not(xp, input):
+    """All bits flipped; for bools, not."""
+    if input.dtype.kind == "f":
+        raise not_implemented("bitwise_not", input)
+    return xp.invert(input)
+
+
+@composite(on="", name="invert", operators=("__invert__",), out=False)
+def invert(input):
+    """The operator ``~``. Raises TypeError on floats."""
+    if input._array.dtype.kind == "f":
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors; "
+                        f"got {input.dtype!r}. Compare first, as in ~(x > 0).")
+    return F.bitwise_not(input)
+
+
+# --- repairs ---------------------------------------------------------------------------------------------------------
+
+
+@op(input=lambda g, input: g * F.isfinite(input), inplace=True)
+def nan_to_num(xp, input, nan: float | None = None, posinf: float | None = None, neginf: float | None = None):
+    """With numbers for NaN (0), infinity (the largest finite number) and -infinity (the smallest)."""
+    if input.dtype.kind != "f":
+        return input.copy()
+    return xp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+
+# Torch has the in-place forms of these as functions too.
+for _name in ("abs neg negative exp exp2 expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan asin acos "
+              "atan sinh cosh tanh asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh floor ceil round "
+              "trunc fix frac deg2rad rad2deg sigmoid nan_to_num").split():
+    FACES["torch"][_name + "_"] = getattr(Tensor, _name + "_")

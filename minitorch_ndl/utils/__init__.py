@@ -1,0 +1,3 @@
+"""Helpers around training: `utils.data`."""
+
+from . import data as data

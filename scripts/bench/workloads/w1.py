@@ -1,0 +1,71 @@
+"""W1, the course's network: 784-100-10 without bias, softmax loss, batch 100, plain SGD."""
+
+import numpy as np
+
+STEPS = 150
+
+
+def _start():
+    random = np.random.RandomState(0)
+    x = random.rand(600, 784).astype(np.float32)
+    y = random.randint(0, 10, 600)
+    w1 = (random.randn(100, 784) / 784**0.5).astype(np.float32)
+    w2 = (random.randn(10, 100) / 100**0.5).astype(np.float32)
+    return [x[i:i + 100] for i in range(0, 600, 100)], [y[i:i + 100] for i in range(0, 600, 100)], w1, w2
+
+
+def build(torch):
+    nn = torch.nn
+    xs, ys, w1, w2 = _start()
+    xs, ys = [torch.from_numpy(x) for x in xs], [torch.from_numpy(y) for y in ys]
+    model = nn.Sequential(nn.Linear(784, 100, bias=False), nn.ReLU(), nn.Linear(100, 10, bias=False))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.from_numpy(w1))
+        model[2].weight.copy_(torch.from_numpy(w2))
+    loss_function = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    at = 0
+
+    def step():
+        nonlocal at
+        at = (at + 1) % len(xs)
+        loss = loss_function(model(xs[at]), ys[at])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def by_hand():
+    xs, ys, w1, w2 = _start()
+    w1, w2 = np.ascontiguousarray(w1.T), np.ascontiguousarray(w2.T)
+    rows, scale = np.arange(100), np.float32(0.1)
+    at = 0
+
+    def step():
+        nonlocal at
+        at = (at + 1) % len(xs)
+        x, y = xs[at], ys[at]
+        h = x @ w1
+        np.maximum(h, 0, out=h)
+        z = h @ w2
+        z -= z.max(axis=1, keepdims=True)
+        true = z[rows, y]
+        np.exp(z, out=z)
+        sums = z.sum(axis=1, keepdims=True)
+        loss = (np.log(sums[:, 0]) - true).mean()
+        z /= sums
+        z[rows, y] -= 1
+        z /= 100
+        dh = z @ w2.T
+        dh *= h > 0
+        dw2, dw1 = h.T @ z, x.T @ dh
+        dw1 *= scale
+        dw2 *= scale
+        np.subtract(w1, dw1, out=w1)
+        np.subtract(w2, dw2, out=w2)
+        return float(loss)
+
+    return step

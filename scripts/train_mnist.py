@@ -1,0 +1,165 @@
+"""Train a two-layer classifier on MNIST: Linear, ReLU, Linear, SoftmaxLoss, SGD.
+
+    python scripts/train_mnist.py --epochs 5 --lr 0.1
+
+MNIST is looked for in --data-dir, in the folder that MINITORCH_NDL_DATA names, or in data/, and downloaded if it is in
+none of them. Without a network, digits that the package draws itself take its place, and the script says so.
+"""
+
+import argparse
+import math
+import sys
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+import minitorch_ndl as ndl
+from minitorch_ndl import datasets, nn, optim
+from minitorch_ndl.utils.data import DataLoader, TensorDataset
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class TwoLayerNet(nn.Module):
+    """Images (N, 784) to scores for ten classes (N, 10)."""
+
+    def __init__(self, hidden):
+        super().__init__()
+        self.layer1 = nn.Linear(784, hidden)
+        self.relu = nn.ReLU()
+        self.layer2 = nn.Linear(hidden, 10)
+
+    def forward(self, x):
+        return self.layer2(self.relu(self.layer1(x)))
+
+
+class Diverged(Exception):
+    """The loss is no longer a number."""
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description="Train a two-layer classifier on MNIST.", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add("--data-dir", metavar="DIR", help="folder with MNIST's four idx files, gzipped or raw; "
+        "unset: $MINITORCH_NDL_DATA, or else data/ beside this script's folder; downloaded into it if they are not there")
+    add("--dataset", choices=["auto", "mnist", "digits"], default="auto",
+        help="mnist: the real thing or an error; digits: drawn by the package; auto: mnist, or digits without a network")
+    add("--epochs", type=positive_int, default=10, metavar="N", help="passes over the training images")
+    add("--batch-size", type=positive_int, default=64, metavar="N", help="images per step")
+    add("--hidden", type=positive_int, default=256, metavar="N", help="size of the hidden layer")
+    add("--lr", type=float, default=0.1, metavar="X", help="learning rate of the first epoch; it falls linearly from there")
+    add("--momentum", type=float, default=0.9, metavar="X", help="momentum of SGD")
+    add("--weight-decay", type=float, default=1e-5, metavar="X", help="weight decay of SGD")
+    add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same weights")
+    add("--quiet", action="store_true", help="print the final table only")
+    return parser.parse_args()
+
+
+def positive_int(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1; got {text}")
+    return value
+
+
+def as_tensors(images, labels):
+    """Pixels (N, 28, 28) of 0 to 255 as rows (N, 784) of 0 to 1, and labels (N,)."""
+    x = ndl.from_numpy(images).reshape(len(images), -1).float().div_(255)
+    return TensorDataset(x, ndl.from_numpy(labels).long())
+
+
+def train_epoch(model, loss_function, optimizer, loader, title, show):
+    """One pass over the training images. Shows a bar on a terminal, and prints a line elsewhere."""
+    total, correct, seen, start = 0.0, 0, 0, time.perf_counter()
+    on_terminal = sys.stderr.isatty()
+    bar = tqdm(total=len(loader.dataset), desc=title, unit=" samples", unit_scale=True,
+               disable=not (show and on_terminal))
+    with bar:
+        for step, (x, y) in enumerate(loader, 1):
+            scores = model(x)
+            loss = loss_function(scores, y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+            value = loss.item()
+            if not math.isfinite(value):
+                raise Diverged(f"{title}: the loss became {value} at step {step} of {len(loader)}. "
+                               f"Try a smaller --lr (it was {optimizer.param_groups[0]['lr']:g}) or less --momentum.")
+            total += value * len(y)
+            correct += (scores.argmax(1) == y).sum().item()
+            seen += len(y)
+            bar.update(len(y))
+            if step % 50 == 0 or step == len(loader):
+                bar.set_postfix(loss=f"{total / seen:.4f}", accuracy=f"{correct / seen:.2%}")
+    if show and not on_terminal:
+        rate = seen / (time.perf_counter() - start)
+        print(f"{title}: loss {total / seen:.4f}, accuracy {correct / seen:.2%}, {rate:,.0f} samples/s", flush=True)
+
+
+@ndl.no_grad()
+def evaluate(model, loss_function, dataset):
+    """Mean loss and accuracy."""
+    model.eval()
+    total, correct = 0.0, 0
+    for x, y in DataLoader(dataset, batch_size=1000):
+        scores = model(x)
+        total += loss_function(scores, y).item() * len(y)
+        correct += (scores.argmax(1) == y).sum().item()
+    model.train()
+    return total / len(dataset), correct / len(dataset)
+
+
+def report(model, loss_function, train, test, data, epochs_done, epochs, seconds):
+    train_loss, train_accuracy = evaluate(model, loss_function, train)
+    test_loss, test_accuracy = evaluate(model, loss_function, test)
+    print(f"""
+             loss  accuracy
+train    {train_loss:8.4f}  {train_accuracy:8.2%}
+test     {test_loss:8.4f}  {test_accuracy:8.2%}
+
+epochs   {epochs_done} of {epochs} in {seconds:.1f} s
+data     {data.name}: {data.source}""")
+
+
+def main():
+    args = parse_arguments()
+    show = not args.quiet
+    try:
+        data = datasets.load(args.dataset, args.data_dir, quiet=args.quiet, default_dir=ROOT / "data")
+    except datasets.DataError as error:
+        sys.exit(f"train_mnist: {error}")
+    if data.notice and show:
+        print(data.notice, end="\n\n")
+
+    ndl.manual_seed(args.seed)
+    train = as_tensors(data.train_images, data.train_labels)
+    test = as_tensors(data.test_images, data.test_labels)
+    loader = DataLoader(train, batch_size=args.batch_size, shuffle=True)
+    model = TwoLayerNet(args.hidden)
+    loss_function = nn.SoftmaxLoss()
+    try:
+        optimizer = optim.SGD(model.parameters(), args.lr, args.momentum, weight_decay=args.weight_decay)
+    except ValueError as error:
+        sys.exit(f"train_mnist: {error}")
+
+    done, status, start = 0, 0, time.perf_counter()
+    try:
+        for epoch in range(args.epochs):
+            for group in optimizer.param_groups:
+                group["lr"] = args.lr * (1 - epoch / args.epochs)
+            train_epoch(model, loss_function, optimizer, loader, f"epoch {epoch + 1}/{args.epochs}", show)
+            done += 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; this is what was reached:")
+        status = 130
+    except Diverged as error:
+        sys.exit(f"train_mnist: {error}")
+    report(model, loss_function, train, test, data, done, args.epochs, time.perf_counter() - start)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,8 +11,13 @@ __version__ = "0.1.0"
 
 from . import autograd as autograd
 from . import dtypes as _dtypes
+from . import linalg as linalg
+from . import nn as nn
 from . import ops as _ops
+from . import optim as optim
 from . import random as random
+from . import utils as utils
+from . import special as special
 from .autograd.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,

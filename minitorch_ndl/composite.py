@@ -14,10 +14,11 @@ from .tensor import Tensor, wrap
 
 
 def composite(*, on: str = "torch method", name: str | None = None, aliases: Sequence[str] = (),
-              operators: Sequence[str] = (), inplace: bool = False, out: bool = True) -> Callable:
+              operators: Sequence[str] = (), inplace: bool = False, out: bool = True,
+              numbers: bool = False) -> Callable:
     """Publish a plain function on Tensors as an operation; the options mean what they mean for `op`.
 
-    A first parameter called `input` must be a Tensor. Annotate a parameter ``Sizes`` to take sizes as separate ints.
+    A first parameter called `input` must be a Tensor, unless `numbers` may stand there. Annotate a parameter ``Sizes`` to take sizes as separate ints.
     """
 
     def define(function: Callable) -> Callable:
@@ -25,7 +26,7 @@ def composite(*, on: str = "torch method", name: str | None = None, aliases: Seq
         signature = Signature.of_kernel(function, skip=0)
         split = signature.positional
         keywords = signature.names[split:]
-        checks = signature.names[:1] == ("input",)
+        checks = signature.names[:1] == ("input",) and not numbers
 
         def run(*args: Any) -> Any:
             if checks and not isinstance(args[0], Tensor):

@@ -210,3 +210,31 @@ class iinfo:
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
+
+
+class _Named:
+    """A choice that is only a name, such as ``ndl.channels_last``."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"ndl.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name  # found again under this name in this module
+
+
+class layout(_Named):
+    """How a tensor keeps its elements: ours are all ``ndl.strided``."""
+
+
+class memory_format(_Named):
+    """In which order elements lie in memory. https://pytorch.org/docs/stable/tensor_attributes.html#torch.memory_format"""
+
+
+strided, sparse_coo = layout("strided"), layout("sparse_coo")
+contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
+channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")

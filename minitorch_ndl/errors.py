@@ -17,13 +17,38 @@ def graph_freed(node: Any) -> RuntimeError:
         "carries a tensor from one step to the next must cut it with .detach().")
 
 
-def changed_in_place(node: Any, which: int, now: Any, expected: Any) -> RuntimeError:
-    guarded = getattr(node.rule, "guarded", ())
-    what = f"'{node.rule.needs[guarded[which][0]]}'" if which < len(guarded) else "its output"
+def changed_in_place(node: Any, what: str, now: Any, expected: Any) -> RuntimeError:
     return RuntimeError(
         f"one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"{node.name()} saved {what}, which is at version {now}; expected version {expected} instead. "
         f"Use the out-of-place form (x = x + 1, not x += 1), or write into x.clone().")
+
+
+_FORBIDDEN = {
+    "many": "This view is the output of a function that returns multiple views. Such functions do not allow the output "
+            "views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+    "custom": "This view was created inside a custom Function (or because an input was returned as-is) and the autograd "
+              "logic to handle view+inplace would override the custom backward associated with the custom Function, "
+              "leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the "
+              "custom Function.",
+}
+
+
+def view_not_writable(kind: str, name: str) -> RuntimeError:
+    if kind == "no_grad":
+        return RuntimeError(f"A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+                            f"Given that this use case is ambiguous and error-prone, it is forbidden. Move both inside "
+                            f"the no_grad block, or both outside. ({name})")
+    return RuntimeError(f"Output is a view and is being modified inplace. {_FORBIDDEN[kind]} ({name})")
+
+
+def view_of_written_base(kind: str, base: Any) -> RuntimeError:
+    if kind == "no_grad":
+        return RuntimeError(f"A view was created in no_grad mode and its base or another view of its base has been "
+                            f"modified inplace with grad mode enabled (the base has shape {tuple(base.shape)}). Make the "
+                            f"view outside the no_grad block, or make it anew.")
+    return RuntimeError(f"Output is a view and its base or another view of its base has been modified inplace. "
+                        f"{_FORBIDDEN[kind]}")
 
 
 def not_a_scalar(tensor: Any) -> RuntimeError:
@@ -44,6 +69,33 @@ def nan_in_backward(node: Any, index: int) -> RuntimeError:
         f"Function '{node.name()}' returned nan values in its {index}th output. It was called here:\n{where}")
 
 
+def check_hook(hook: Any, grad: Any, answer: Any) -> None:
+    """Raise unless `answer`, which a tensor's hook returned, can stand for the gradient `grad`."""
+    name = getattr(hook, "__name__", repr(hook))
+    if type(answer).__name__ != "Tensor" and not hasattr(answer, "requires_grad"):
+        raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}': hook '{name}' may return a "
+                        f"Tensor, which takes the gradient's place, or None, which leaves it.")
+    if answer.shape != grad.shape:
+        raise RuntimeError(f"hook '{name}' has changed the size of value: the gradient has shape {tuple(grad.shape)}, "
+                           f"what it returned has {tuple(answer.shape)}.")
+    if answer.dtype != grad.dtype:
+        raise RuntimeError(f"hook '{name}' has changed the type of value (was {grad.dtype!r} got {answer.dtype!r}).")
+
+
+def check_node_hook(hook: Any, grads: tuple, answer: Any) -> None:
+    """Raise unless `answer`, which a node's hook returned, can stand for the gradients `grads`."""
+    name = getattr(hook, "__name__", repr(hook))
+    if not isinstance(answer, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(answer).__name__}': hook '{name}' may return a tuple "
+                        f"of gradients or None.")
+    if len(answer) != len(grads):
+        raise RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {len(answer)}, but expected "
+                           f"{len(grads)}): one for each input that requires grad.")
+    for before, after in zip(grads, answer):
+        if before is not None and after is not None:
+            check_hook(hook, before, after)
+
+
 def dim_out_of_range(dim: int, ndim: int, op: str = "") -> IndexError:
     n = max(ndim, 1)
     prefix = f"{op}: " if op else ""
@@ -62,6 +114,12 @@ def not_castable(result: Any, target: Any) -> RuntimeError:
     return RuntimeError(
         f"result type {_title(result)} can't be cast to the desired output type {_title(target)}. Write into a tensor of "
         f"the result's dtype, or convert it: x = x.{_method(result)}().")
+
+
+def not_implemented(op: str, array: Any) -> NotImplementedError:
+    """Torch's refusal of a dtype."""
+    fix = "Convert it first: x.float()." if array.dtype.kind != "f" else "It takes integers and bools."
+    return NotImplementedError(f'"{op}_cpu" not implemented for \'{_title(array.dtype)}\'. {fix}')
 
 
 _TITLES = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int",
@@ -99,7 +157,7 @@ def dtypes_differ(op: str, arrays: list[tuple[str, Any]]) -> RuntimeError:
     names = [_CNAMES.get(str(a.dtype), str(a.dtype)) for _, a in given]
     other = next(n for n in names if n != names[0])
     return RuntimeError(
-        f"{op}: expected m1 and m2 to have the same dtype, but got: {names[0]} != {other} ({found}). Convert one of them, "
+        f"expected m1 and m2 to have the same dtype, but got: {names[0]} != {other} ({op}: {found}). Convert one of them, "
         f"for example with .float() or .to(other.dtype); data from NumPy is often float64.")
 
 

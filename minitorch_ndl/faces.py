@@ -69,6 +69,10 @@ class Signature:
         if self.sizes is not None and len(args) > self.sizes and not isinstance(args[self.sizes], (tuple, list)):
             # view(2, 3) is view((2, 3)); sizes may also be 0-d tensors
             args = (*args[:self.sizes], args[self.sizes:])
+        if len(args) == self.positional + 1 and not hasattr(args[1], "shape"):
+            for scale in ("alpha", "value"):  # the order of old: add(input, alpha, other), addcmul(input, value, t1, t2)
+                if scale in self.names and scale not in kwargs:
+                    args, kwargs = (args[0], *args[2:]), {**kwargs, scale: args[1]}
         if len(args) > self.positional:
             raise TypeError(f"{op}() takes {self.positional} positional argument{'s' * (self.positional != 1)} "
                             f"but {len(args)} were given: {op}({', '.join(self.names)})")
@@ -197,6 +201,23 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
             return result if target is None else deliver(name, result, target)
         return run(*args)
 
+    def call_with_sizes(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) > 1:  # the common forms, f(x, 2, 3) and f(x, (2, 3)), without asking anybody
+            size = args[1]
+            if not isinstance(size, tuple):
+                size = args[1:]
+            for n in size:
+                if type(n) is not int:
+                    break
+            else:
+                if size is not args[1] or len(args) == 2:
+                    return run(args[0], size)
+        return call_any(*args, **kwargs)
+
+    call_any = call
+    if variadic and count == 2 and signature.sizes == 1 and short is None and to is None:
+        call = call_with_sizes
+
     documented = functools.partial(kernel, None) if skip else kernel  # `inspect.signature` finds the parameters here
     dress(call, name, on, doc, documented, signature)
     places = on.split()
@@ -236,4 +257,4 @@ def dress(call: Any, name: str, on: str, doc: str, documented: Callable, signatu
     page = {"torch": "torch.", "functional": "torch.nn.functional.", "linalg": "torch.linalg.",
             "special": "torch.special.", "method": "torch.Tensor."}[home]
     call.__doc__ = f"{name}{signature}\n\n{doc}\n\nhttps://pytorch.org/docs/stable/generated/{page}{name}.html"
-    call.__wrapped__ = documented
+    call.__wrapped__, call.signature = documented, signature

@@ -12,16 +12,23 @@ what runs when gradients are to have gradients themselves (``create_graph=True``
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import backend
+from . import backend, errors
 from .autograd import engine
 from .autograd.grad_mode import enable_grad
 from .autograd.node import Node, next_number
 from .autograd.rule import version, zeros
 from .faces import F, publish
 from .op import OPS, Op, _inner, dispatch
-from .tensor import Tensor, wrap
+from .tensor import Tensor, counter, wrap
+
+
+class _Inputs(NamedTuple):
+    """What the reference starts from: the last thing that a fused operation saves, freed with the rest."""
+
+    args: tuple[Any, ...]
+    versions: tuple[Any, ...]
 
 
 class FusedRule:
@@ -29,33 +36,31 @@ class FusedRule:
 
     single = None
     holds = True
-    out_slot = None
+    outputs = ()
     slots: dict = {}
 
     def __init__(self, op: Op, backward: Callable, reference: Callable, wanted: tuple[int, ...]):
         self.op, self.backward, self.reference, self.wanted = op, backward, reference, wanted
         self.name = op.node_name
         self.wants = tuple(i in wanted for i in op.differentiable)
-        self.guarded: list[tuple[int, int]] = []
-        self.needs = op.signature.names
 
     def save(self, env: tuple) -> tuple:
         return env[len(self.op.signature.names) + 1:]
 
-    def guard(self, node: Node, tensors: Sequence[Any], out: Tensor | None) -> None:
-        """Check at backward what the kernel saved as it was; `inputs` are for the reference, checked when it runs."""
-        node.inputs = tuple(tensors)  # type: ignore[attr-defined]
-        node.seen = tuple(version(t) if isinstance(t, Tensor) else 0 for t in tensors)  # type: ignore[attr-defined]
+    def guard(self, node: Node, tensors: Sequence[Any], out: Any, written: int = 0) -> None:
+        """Check at backward what the kernel saved as it was; the reference's inputs are checked when it runs."""
         saved = node.saved or ()
+        outs = [out] if isinstance(out, Tensor) else out
         guards: list[Any] = [t for t in tensors if isinstance(t, Tensor) and any(t._array is s for s in saved)]
-        if out is not None and any(out._array is s for s in saved):
-            if out._counter is None:
-                out._counter = [0, 0]
-            guards.append(out._counter)
+        guards += [counter(o) for o in outs if any(o._array is s for s in saved)]
         node.guards = tuple(guards)
         versions = tuple(map(version, guards))
         if any(versions):
             node.versions = versions
+        node.saved = (*saved, _Inputs(tuple(tensors), tuple(_version(t) for t in tensors)))
+
+    def guard_name(self, which: int) -> str:
+        return "an input or its output"
 
     def apply(self, node: Node, g: Any, create_graph: bool) -> list[Any]:
         if create_graph:
@@ -63,30 +68,33 @@ class FusedRule:
         if node.outputs is not None:
             g = [zeros(o, False) if part is None else part for part, o in zip(g, node.outputs, strict=True)]
         array = g[0] if node.outputs is not None else g
-        grads = self.backward(backend.of_type(type(array)).xp, self.wants, g, *node.saved)  # type: ignore[misc]
+        saved = node.saved[:-1]  # type: ignore[index]
+        grads = self.backward(backend.of_type(type(array)).xp, self.wants, g, *saved)
         if not isinstance(grads, (tuple, list)):
             grads = (grads,)
         return [grad for grad, want in zip(grads, self.wants, strict=True) if want]
 
     def _differentiate(self, node: Node, g: Any) -> list[Any]:
         """The gradients as Tensors, by differentiating the reference on fresh aliases of the inputs."""
-        for tensor, version in zip(node.inputs, node.seen, strict=True):  # type: ignore[attr-defined]
-            if isinstance(tensor, Tensor) and version(tensor) != version:
-                raise RuntimeError(f"one of the variables needed for gradient computation has been modified by an "
-                                   f"inplace operation: an input of {self.name} is at version {version(tensor)}; "
-                                   f"expected version {version} instead.")
-        args, aliases = list(node.inputs), []  # type: ignore[attr-defined]
+        inputs: _Inputs = node.saved[-1]  # type: ignore[index]
+        for arg, name, expected in zip(inputs.args, self.op.signature.names, inputs.versions, strict=True):
+            if _version(arg) != expected:
+                raise errors.changed_in_place(node, f"'{name}'", _version(arg), expected)
+        args, aliases = list(inputs.args), []
         for i in self.wanted:
             args[i] = alias = _alias(args[i])
             aliases.append(alias)
         with enable_grad():
             outs = self.reference(*args)
             if node.outputs is None:
-                outs = outs[0] if isinstance(outs, tuple) else outs
-                return list(engine.grad(outs, aliases, g, create_graph=True, allow_unused=True))
-            pairs = [(o, part) for o, part in zip(outs, g, strict=True) if part is not None]
+                outs, g = [outs[0] if isinstance(outs, tuple) else outs], [g]
+            pairs = [(o, part) for o, part in zip(outs, g, strict=True) if part is not None and o.requires_grad]
             return list(engine.grad([o for o, _ in pairs], aliases, [p for _, p in pairs], create_graph=True,
                                     allow_unused=True))
+
+
+def _version(value: Any) -> Any:
+    return version(value) if isinstance(value, Tensor) else 0
 
 
 class _Identity:

@@ -43,7 +43,7 @@ class Op:
     promote   "number": inputs meet by torch's rule; "float": and integers become floats; "same": they must agree;
               None: as they are. What meets are the inputs with formulas (all arrays, where none has one)
     ufunc     the array module's function that is the kernel, body and all; it can also write into an array
-    numbers   Python numbers may stand where arrays are expected
+    numbers   Python numbers may stand where arrays are expected; or the names of the parameters where they may
     broadcasts  inputs are broadcast, so that their gradients have to be summed back
     view      the kernel returns a view of its first input (or a copy, if it can't)
     outputs   names of several outputs; `many`: a list of outputs, as many as the kernel returns
@@ -53,7 +53,7 @@ class Op:
     """
 
     def __init__(self, kernel: Callable, formulas: dict[str, Callable], *, name: str | None = None,
-                 promote: str | None = None, ufunc: str | None = None, numbers: bool = False,
+                 promote: str | None = None, ufunc: str | None = None, numbers: bool | tuple[str, ...] = False,
                  broadcasts: bool | None = None, view: bool = False, outputs: Sequence[str] = (), many: bool = False,
                  saves: Sequence[str] = (), write: Callable | None = None, check: tuple[str, Callable] | None = None,
                  keywords: bool = True):
@@ -83,7 +83,7 @@ class Op:
             sequence = self.signature.sequence
             self.rules[wanted] = Rule(self.node_name, (*names, "out", *(self.saves or self.outputs)),
                                       [names[i] for i in self.arrays], self.formulas, [names[i] for i in wanted],
-                                      None if sequence is None else names[sequence])
+                                      None if sequence is None else names[sequence], () if self.saves else self.outputs)
         return self.rules[wanted]
 
     def __repr__(self) -> str:
@@ -169,7 +169,7 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
             out = _write(op, values, target)
         else:
             out = op.kernels[type(like)](*values)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _explained(op, values, error) from None
     finally:
         restore(token)
@@ -198,11 +198,10 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
                 node.shapes = shapes
         if Anomaly.enabled:
             node.trace = _where()
+        node.saved = rule.save((*values, result._array, *extras))
+        rule.guard(node, guarded, result, target is not None)
         if target is not None:
             views.bump(target)
-        node.saved = rule.save((*values, result._array, *extras))
-        rule.guard(node, guarded, result)
-        if target is not None:
             views.adopt(target, node)
             return target
         result._edge = node
@@ -227,7 +226,7 @@ def _record_many(op: Op, rule: Rule, edges: list, args: Sequence, values: list, 
     if not single:
         node.outputs = tuple((o._array.shape, o._array.dtype, type(o._array)) for o in outs)
     node.saved = rule.save((*values, tuple(o._array for o in outs), *(extras or [o._array for o in outs])))
-    rule.guard(node, args, None)
+    rule.guard(node, args, outs)
     if Anomaly.enabled:
         node.trace = _where()
     for i, o in enumerate(outs):
@@ -285,8 +284,10 @@ def _write_converted(op: Op, args: Sequence[Any], target: Tensor, wanted: np.dty
     return F.copy_(target, dispatch(op, converted(op, (old, *args[1:]), wanted)))
 
 
-def _explained(op: Op, values: Sequence[Any], error: ValueError) -> Exception:
-    """A NumPy message about shapes, in terms of the operation; anything else as it is."""
+def _explained(op: Op, values: Sequence[Any], error: Exception) -> Exception:
+    """NumPy's message about shapes or dtypes, in terms of the operation; anything else as it is."""
+    if isinstance(error, TypeError):
+        return errors.not_implemented(op.name, values[0]) if str(error).startswith("ufunc") else error
     if op.broadcasts and "broadcast" in str(error):
         return errors.shapes_do_not_broadcast(op.name, [values[i].shape for i in op.promoted])
     return error
@@ -335,6 +336,8 @@ def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
     kernels, slow = op.kernels, op.slow
     both, left, right = (op.rule(p) if len(op.formulas) == 2 else None for p in ((0, 1), (0,), (1,)))
     can_lift = op.numbers
+    # Whether, beside a number, what is saved could be written into.
+    watched = left is not None and bool(left.outputs or op.signature.names[0] in left.slots)
 
     def run(input: Any, other: Any) -> Tensor:
         kind = type(other)
@@ -363,7 +366,7 @@ def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
         token = hush()
         try:
             out = kernels[type(x)](x, y)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise _explained(op, (x, y), error) from None
         finally:
             restore(token)
@@ -393,7 +396,7 @@ def _binary(op: Op, otherwise: Callable = dispatch) -> Callable:
         node.saved = node.rule.save((x, y, out))
         if number:
             node.guards = ()
-            if node.rule.out_slot is not None or Anomaly.enabled:
+            if watched or Anomaly.enabled:
                 node.rule.guard(node, (input, None), result)
                 node.trace = _where() if Anomaly.enabled else None
         else:
@@ -505,6 +508,43 @@ def _variant(variant: Callable | None, mark: str) -> Callable | None:
     return full
 
 
+def _viewing(op: Op) -> Callable:
+    """For view operations: one array and attributes. What their formulas need are shapes and attributes only."""
+    kernels, inner = op.kernels, None
+    rule = op.rule((0,)) if op.formulas else None
+
+    def run(input: Any, *attributes: Any) -> Tensor:
+        nonlocal inner
+        if not isinstance(input, Tensor):
+            return refuse(op, 0, input)
+        x = input._array
+        if type(x) is not ndarray or Anomaly.enabled:
+            return dispatch(op, (input, *attributes))
+        out = kernels[ndarray](x, *attributes)
+        result = new(Tensor)
+        result._array = out
+        if input._view is not None:
+            input._view.refresh(input)
+        edge = input._edge
+        if edge is None and input._requires_grad:
+            edge = input
+        if edge is None or rule is None or not mode.enabled:
+            result._edge = None
+        else:
+            result._edge = node = new(Node)
+            node.rule, node.edges, node.number, node.guards = rule, (edge,), next_number(), ()
+            node.saved = rule.save((x, *attributes, out))
+        owner = out.base
+        if owner is x or (owner is not None and owner is x.base):  # NumPy's views know who owns their memory
+            inner = inner or getattr(F, op.name)
+            views.mark_view(result, input, (inner, attributes))
+        else:  # it had to copy
+            result._counter = result._view = None
+        return result
+
+    return run
+
+
 def _general(op: Op) -> Callable:
     def run(*args: Any) -> Any:
         return dispatch(op, args)
@@ -535,8 +575,10 @@ def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[s
         count = len(record.signature.names)
         only_arrays = len(record.arrays) == count and record.signature.sequence is None \
             and not record.signature.defaults and not (record.view or record.outputs or record.many)
-        run = _unary(record) if only_arrays and count == 1 else \
+        run = _viewing(record) if record.view and not record.many and record.arrays == (0,) else \
+            _unary(record) if only_arrays and count == 1 else \
             _binary(record) if only_arrays and count == 2 and record.promote else _general(record)
+        record.run = run
         OPS[record.name] = record
         if record.outputs:
             record.signature.name_outputs(record.name, record.outputs)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Python numbers as 0-d arrays: NumPy multiplies by such an array in half the time that it takes for a Python float.
 _numbers: dict[np.dtype, dict[Any, np.ndarray]] = {d: {} for d in dtypes.BY_NUMPY}
 F32 = np.dtype("float32")
+NUMBERS = (bool, int, float, np.number, np.bool_)
 recent32 = _numbers[F32]
 
 
@@ -51,19 +52,23 @@ def lift(op: Op, args: Sequence[Any]) -> tuple:
     """`args` with Python and NumPy numbers made 0-d tensors of the dtype that torch gives them beside the others."""
     tensors = [a for i, a in enumerate(args) if i in op.arrays and isinstance(a, Tensor)]
     lifted = list(args)
+    together = [dtypes.number_dtype(args[i]) for i in op.promoted if isinstance(args[i], NUMBERS)]
     for i in op.arrays:
         value = args[i]
         if isinstance(value, Tensor) or (value is None and op.signature.optional(i)):
             continue
-        if not op.numbers or not isinstance(value, (bool, int, float, np.number, np.bool_)):
+        allowed = op.numbers is True or (op.numbers and op.signature.names[i] in op.numbers)
+        if not allowed or not isinstance(value, NUMBERS):
             refuse(op, i, value)
         others = [a for k, a in enumerate(args) if k in op.promoted and isinstance(a, Tensor)] or tensors
-        number = dtypes.number_dtype(value)
+        number = functools.reduce(dtypes.promote, together) if i in op.promoted else dtypes.number_dtype(value)
         if others:
-            number = dtypes.result_dtype(*_ranks(others), number)
+            number = dtypes.result_dtype(*ranks(others), number)
             like = others[0]._array
         else:
             like = np.empty(0)
+        if op.promote == "float" and number.kind != "f":
+            number = dtypes.default_float()
         lifted[i] = wrap(as_array(number_array(value, number), like))
     return tuple(lifted)
 
@@ -72,7 +77,7 @@ def refuse(op: Op, i: int, value: Any) -> Any:
     raise errors.not_a_tensor(op.name, op.signature.names[i], i + 1, value)
 
 
-def _ranks(tensors: Sequence[Tensor]) -> tuple[np.dtype | None, np.dtype | None]:
+def ranks(tensors: Sequence[Tensor]) -> tuple[np.dtype | None, np.dtype | None]:
     """The promoted dtypes of the tensors with dimensions and of the 0-d ones."""
     dims = [t._array.dtype for t in tensors if t._array.ndim]
     zeros = [t._array.dtype for t in tensors if not t._array.ndim]
@@ -102,7 +107,7 @@ def common_dtype(op: Op, args: Sequence[Any], values: Sequence[Any]) -> np.dtype
     for i in op.promoted:
         if args[i] is not None:
             tensors.extend(args[i] if isinstance(args[i], (list, tuple)) else (args[i],))
-    wanted = dtypes.result_dtype(*_ranks(tensors))
+    wanted = dtypes.result_dtype(*ranks(tensors))
     return dtypes.default_float() if op.promote == "float" and wanted.kind != "f" else wanted
 
 

@@ -6,7 +6,7 @@ one word, a float64 the low 53 of two, normals come in blocks of 16, and so on; 
 
 Uniforms, integers, permutations and Bernoulli masks equal torch's bit for bit (float64 uniforms between other
 bounds than 0 and 1: to one rounding). What passes through a logarithm or a cosine differs by NumPy's rounding
-of those: a float32 normal by at most 5e-7. The place in the stream is always the same.
+of those: a float32 normal by some 5e-7. The place in the stream is always the same.
 
 Methods take a shape and a NumPy dtype and return arrays, which are wrapped in tensors further up.
 """
@@ -30,7 +30,7 @@ from .backend import as_device, hush, restore
 DEFAULT_SEED = 67280421310721  # torch's, for a generator that nobody has seeded
 
 _BLOCK = 624  # MT19937 makes words by so many
-_PIECE = 64 * _BLOCK  # large draws go in pieces that stay in the cache; a multiple of 16, for the normals
+_PIECE = 32 * _BLOCK  # large draws go in pieces that stay in the cache; a multiple of 16, for the normals
 _NO_WORDS = np.empty(0, np.uint32)
 _FLOAT16, _FLOAT32, _FLOAT64 = map(np.dtype, ("float16", "float32", "float64"))
 # Arrays without dimensions: of plain numbers, NumPy would make such arrays each time.
@@ -180,11 +180,11 @@ class Generator:
     def _double(self) -> float:
         return _double(*self._words(2).tolist())
 
-    def _draw(self, shape: Any, dtype: Any, sample: Callable[[int], np.ndarray]) -> np.ndarray:
+    def _draw(self, shape: Any, dtype: Any, sample: Callable[[int], Any]) -> np.ndarray:
         """A new array of values from `sample(n)`."""
         out = np.empty(shape, dtype)
         if out.dtype == _FLOAT16:  # torch makes a half of a double by way of a float
-            exact, sample = sample, lambda n: exact(n).astype(np.float32)
+            exact, sample = sample, lambda n: np.asarray(exact(n), np.float32)
         with self._lock:
             _fill(out.reshape(-1), sample)
         return out
@@ -239,12 +239,9 @@ class Generator:
         rest = n % 16
         if not rest:
             return _box_muller(uniform(n))
-        if dtype == _FLOAT16:  # nothing to drop
-            u = uniform(n - rest + 16)
-        else:
-            u = uniform(n + 16)
-            u = np.concatenate([u[: n - rest], u[n:]])
-        z = _box_muller(u)
+        dropped = 0 if dtype == _FLOAT16 else rest
+        u = uniform(n - rest + dropped + 16)
+        z = _box_muller(np.concatenate([u[: n - rest], u[-16:]]))
         return np.concatenate([z[: n - 16], z[-16:]])
 
     def _normal(self) -> float:
@@ -280,7 +277,8 @@ class Generator:
         least, most = _limits(dtype)
         low, high = operator.index(low), most + 1 if high is None else operator.index(high)
         if low >= high:
-            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+            raise RuntimeError("random_ expects 'from' to be less than 'to', but got "
+                               f"from={low} >= to={high}")
         if dtype.kind == "f":  # beyond its limits, every other number is still there
             most = int(np.finfo(dtype).max)
             least = -most
@@ -411,8 +409,7 @@ class Generator:
         if not ((rate >= 0) & (rate < np.inf)).all():
             raise RuntimeError("invalid Poisson rate, expected rate to be non-negative, and finite")
         rates = iter(rate.reshape(-1).tolist())
-        counts = lambda n: np.array([self._poisson(next(rates)) for _ in range(n)])
-        return self._draw(rate.shape, dtype, counts)
+        return self._draw(rate.shape, dtype, lambda n: [self._poisson(next(rates)) for _ in range(n)])
 
     def _poisson(self, rate: float) -> int:
         if rate == 0:
@@ -454,7 +451,7 @@ def _double(upper: int, lower: int) -> float:
     return (upper % 2**21) * 2.0**-21 + lower * 2.0**-53
 
 
-def _fill(out: np.ndarray, sample: Callable[[int], np.ndarray]) -> None:
+def _fill(out: np.ndarray, sample: Callable[[int], Any]) -> None:
     """Put values of `sample(n)` into the flat `out`. As in torch, what overflows is inf, and no warning."""
     quiet = hush()
     try:
@@ -491,14 +488,14 @@ def _swapped(partner: np.ndarray) -> np.ndarray:
         for i, j in enumerate(partner.tolist()):
             values[i], values[j] = values[j], values[i]
         return np.array(values, np.int64)
-    # Step i finds at partner[i] what the latest step with that partner had left there: what lay at that step's
-    # own place, where the latest step before with *that* partner had left it, and so on, back to a place that
-    # none had touched. So: the steps that move something, by partner, and by time for one partner.
+    # Step i finds at partner[i] what the latest step with that partner had left there: what lay at that
+    # step's own place, where the latest step before with *that* partner had left it, and so on, back to a
+    # place that none had touched. So: the steps that move something, by partner, and by time for one partner.
     moving = np.flatnonzero(partner != steps)
     moving = moving[_stable_order(partner[moving])]
     place = partner[moving]
     again = place[1:] == place[:-1]
-    # From each place to the step that last left something there, and on, in strides that double, to the end.
+    # From each place to the step that last left something there, and on, in strides that double.
     origin, latest = steps.copy(), np.append(~again, True)[: place.size]
     origin[place[latest]] = moving[latest]
     while not np.array_equal(origin, further := origin.take(origin)):
@@ -576,7 +573,7 @@ def get_rng_state() -> np.ndarray:
     return default_generator.get_state()
 
 
-def set_rng_state(new_state: np.ndarray) -> None:
+def set_rng_state(new_state: Any) -> None:
     """Let the default generator go on from where `get_rng_state`, ours or torch's, was called."""
     default_generator.set_state(new_state)
 

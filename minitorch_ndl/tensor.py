@@ -6,13 +6,15 @@ Its operations are defined in `ops/` and attached by `op.py`; `autograd/engine.p
 from __future__ import annotations
 
 import copy
+import functools
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import backend, dtypes, printing
+from . import backend, dtypes, errors, printing
 from .autograd.node import Handle, Hooks, Node, Output
 
 if TYPE_CHECKING:
@@ -41,13 +43,31 @@ class Size(tuple):
 
     def __getitem__(self, index: Any) -> Any:
         item = tuple.__getitem__(self, index)
-        return Size(item) if type(item) is tuple else item
+        return _size(item) if type(item) is tuple else item
 
     def __add__(self, other: Any) -> Size:
         return Size(tuple.__add__(self, tuple(other)))
 
+    def __radd__(self, other: Any) -> Size:
+        return Size(tuple(other) + tuple(self))
+
+    def __mul__(self, count: Any) -> Size:
+        return Size(tuple.__mul__(self, count))
+
+    __rmul__ = __mul__
+
+    def __new__(cls, sizes: Any = ()) -> Any:
+        sizes = tuple(sizes)
+        for i, n in enumerate(sizes):
+            if not hasattr(n, "__index__"):
+                raise TypeError(f"Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')")
+        return tuple.__new__(cls, [n if type(n) is int else n.__index__() for n in sizes])
+
     def __repr__(self) -> str:
         return f"Size({list(self)})"
+
+
+_size: Callable[[tuple], Size] = functools.partial(tuple.__new__, Size)  # of sizes that are known to be ints
 
 
 class Tensor(Methods):
@@ -91,18 +111,11 @@ class Tensor(Methods):
 
     @property
     def shape(self) -> Size:
-        return Size(self._array.shape)
+        return _size(self._array.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one of its numbers."""
-        if dim is None:
-            return Size(self._array.shape)
-        try:
-            return self._array.shape[dim]
-        except IndexError:
-            n = max(self._array.ndim, 1)
-            raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim}): "
-                             f"size of a tensor of shape {self._array.shape}.") from None
+        return _size(self._array.shape) if dim is None else _along(self._array.shape, dim, "size")
 
     @property
     def ndim(self) -> int:
@@ -142,12 +155,21 @@ class Tensor(Methods):
 
     def stride(self, dim: int | None = None) -> Any:
         """Elements to step over to reach the next one along each dimension, or along `dim`."""
-        steps = tuple(s // self._array.itemsize for s in self._array.strides)
-        return steps if dim is None else steps[dim]
+        size = self._array.itemsize
+        steps = tuple(s // size for s in (self._array if self._array.size else np.empty(
+            [max(n, 1) for n in self._array.shape], self._array.dtype)).strides)
+        return steps if dim is None else _along(steps, dim, "stride")
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the elements lie in memory in row-major order, without gaps."""
-        return self._array.flags.c_contiguous
+        array = self._array
+        if memory_format is not None and memory_format is not dtypes.contiguous_format:
+            if memory_format is dtypes.preserve_format:
+                return True
+            if array.ndim != (4 if memory_format is dtypes.channels_last else 5):
+                return False
+            array = array.transpose(0, *range(2, array.ndim), 1)
+        return array.flags.c_contiguous
 
     def storage_offset(self) -> int:
         """How many elements of the memory that it shares lie before its first one."""
@@ -169,9 +191,10 @@ class Tensor(Methods):
         """Whether the dtype can hold negative numbers."""
         return self.dtype.is_signed
 
+    is_cpu = property(lambda self: self.device.type == "cpu")
     is_cuda = property(lambda self: self.device.type == "cuda")
     is_sparse = is_quantized = is_mps = is_meta = False
-    layout = "strided"
+    layout = dtypes.strided
     names = property(lambda self: (None,) * self.ndim)
 
     # --- its place in the graph -------------------------------------------------------------------------------
@@ -183,6 +206,8 @@ class Tensor(Methods):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise RuntimeError(f"requires_grad must be a bool; got {value!r}.")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -218,6 +243,11 @@ class Tensor(Methods):
     @property
     def grad(self) -> Tensor | None:
         """What `backward` has summed up for this leaf (or, after `retain_grad`, for this result). None before."""
+        if self._grad is None and self._edge is not None and not self._retains_grad:
+            warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+                          "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+                          "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
+                          stacklevel=2)
         return self._grad
 
     @grad.setter
@@ -226,6 +256,8 @@ class Tensor(Methods):
             if not isinstance(value, Tensor):
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type "
                                 f"{type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
             if value._array.shape != self._array.shape:
                 raise RuntimeError(f"assigned grad has data of a different size: {tuple(value.shape)}, "
                                    f"but the tensor has {tuple(self.shape)}.")
@@ -272,7 +304,7 @@ class Tensor(Methods):
         if self._requires_grad and value._array.dtype.kind != "f":
             raise RuntimeError("data set to a tensor that requires gradients must be floating point dtype; "
                                f"got {value.dtype!r}.")
-        self._array, self._counter = value._array, None
+        self._array = value._array
 
     def retain_grad(self) -> None:
         """Have `backward` fill in `.grad` of this tensor although it is not a leaf."""
@@ -358,13 +390,19 @@ class Tensor(Methods):
         return bool(self._array.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
+
+    def _number(self) -> Any:
+        if self._array.size != 1:
+            raise ValueError(f"only one element tensors can be converted to Python scalars; this one has shape "
+                             f"{tuple(self._array.shape)}.")
+        return self._array.item()
 
     def __index__(self) -> int:
         if self._array.size != 1 or self._array.dtype.kind == "f":
@@ -382,6 +420,9 @@ class Tensor(Methods):
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __reversed__(self) -> Tensor:
+        return self.flip(0) if self._array.ndim else self
+
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, Tensor) or isinstance(element, (bool, int, float)):
             return bool((self == element).any())
@@ -397,13 +438,10 @@ class Tensor(Methods):
             "requires_grad=True" if self.requires_grad else None
         return printing.array_repr(
             backend.to_numpy(self._array), [grad], default_float=dtypes.default_float(),
-            device=None if self.device.type == "cpu" else self.device, prefix=f"{self._prefix}(")
+            device=None if self.device.type == "cpu" else self.device,
+            prefix=type(self).__dict__.get("_prefix", type(self).__name__) + "(")
 
-    _prefix = "tensor"  # what __repr__ calls it; a subclass is called by its own name
-
-    def __init_subclass__(cls, **how: Any) -> None:
-        super().__init_subclass__(**how)
-        cls._prefix = cls.__name__
+    _prefix = "tensor"  # what __repr__ calls it; a subclass goes by its own name unless it says so too
 
     def __dir__(self) -> list[str]:
         return sorted({*object.__dir__(self)})
@@ -423,10 +461,9 @@ class Tensor(Methods):
         return twin
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        if not self.is_leaf:
-            raise RuntimeError("pickle: only leaf tensors can be pickled; this one has a graph behind it. "
-                               "Pickle x.detach() instead.")
-        state = {k: v for k, v in self.__dict__.items() if k != "_leaf_hooks"}
+        state = {k: v for k, v in self.__dict__.items() if k not in ("_leaf_hooks", "_grad", "_retains_grad")}
+        if self.requires_grad:  # as in torch, what has a graph behind it comes back as a leaf
+            state["_requires_grad"] = True
         return _rebuild, (type(self), backend.to_numpy(self._array), str(self.device), state)
 
 
@@ -449,6 +486,18 @@ def counter(tensor: Tensor) -> list[int]:
     if tensor._counter is None:
         tensor._counter = [0, 0]
     return tensor._counter
+
+
+def _along(values: tuple, dim: Any, name: str) -> int:
+    """The one of `values` that belongs to `dim`."""
+    try:
+        return values[dim.__index__()]
+    except AttributeError:
+        raise TypeError(f"{name}(): argument 'dim' (position 1) must be int, not {type(dim).__name__}") from None
+    except IndexError:
+        if not values:
+            raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions") from None
+        raise errors.dim_out_of_range(dim, len(values)) from None
 
 
 def _memory(array: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ LAYERS = [
     ("autograd",),
     ("faces", "promotion", "op", "composite", "fused"),
     ("ops",),
-    ("nn.functional", "serialization"),
+    ("nn.functional", "linalg", "special", "serialization"),
     ("nn", "optim", "utils", "datasets", "transforms"),
     ("needle", "", "__main__"),
 ]

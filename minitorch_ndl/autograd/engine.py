@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend, errors
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, counter, wrap
 from .grad_mode import Anomaly, mode
 from .node import Node, Output
 from .rule import check_versions
@@ -39,25 +39,34 @@ def edge_of(tensor: Tensor) -> Any:
 class _Pass:
     """One walk: the gradients in flight live here."""
 
-    def __init__(self, keep: bool, create_graph: bool, targets: Sequence[Any] | None):
+    def __init__(self, keep: bool, create_graph: bool):
         self.keep, self.create_graph = keep, create_graph
         self.heap: list[tuple[int, Node]] = []  # (-number, node): the youngest node comes out first
         self.sums: dict[Node, Any] = {}  # by node: a gradient, or a list of them, one for each output
         self.leaves: dict[Tensor, Any] = {}
         self.owned: set = set()  # keys whose sum is an array that nobody else holds: add to it in place
-        self.targets = targets
-        self.captured: dict[Any, Any] = {}
+        # Where only some gradients are asked for: the nodes to run; those and the targets; what arrived at nodes.
+        self.needed: set[Node] | None = None
+        self.follow: set[Any] | None = None
+        self.captured: dict[Node, Any] = {}
+
+    def aim(self, roots: Sequence[Any], targets: Sequence[Any]) -> None:
+        """Go nowhere but from `roots` to `targets` (edges)."""
+        ends = {_source(t) for t in targets}
+        self.captured = dict.fromkeys(e for e in ends if type(e) is Node)
+        self.needed = _between(roots, ends)
+        self.follow = self.needed | ends
 
     def give(self, edge: Any, grad: Any, g: Any, saved: Any, results: Sequence[Any]) -> None:
         """Add `grad` to what `edge` has got so far. The rest says where it came from, to tell who else holds it."""
         kind = type(edge)
         if kind is Node:
-            key, before = edge, self.sums.get(edge)
+            before = self.sums.get(edge)
             if before is None:
                 self.sums[edge] = grad
                 heappush(self.heap, (-edge.number, edge))
                 return
-            self.sums[edge] = self._sum(key, before, grad, g, saved, results)
+            self.sums[edge] = self._sum(edge, before, grad, g, saved, results)
         elif kind is Output:
             node, i = edge.node, edge.index
             parts = self.sums.get(node)
@@ -87,16 +96,19 @@ class _Pass:
             return grad
         return backend.as_array(before + grad, before)
 
-    def walk(self, needed: set[Node] | None) -> None:
+    def walk(self) -> None:
         heap, sums, keep, create_graph = self.heap, self.sums, self.keep, self.create_graph
+        needed, follow = self.needed, self.follow
         while heap:
             node = heappop(heap)[1]
             g = sums.pop(node)
             while True:  # along a chain, without going through the heap
-                if node.hooks is not None:
-                    g = _before(node, g, create_graph)
+                hooks = node.hooks
+                if hooks is not None:
+                    g = _arrived(node, g, create_graph)
                 if needed is not None:
-                    self._capture(node, g)
+                    if node in self.captured:
+                        self.captured[node] = g
                     if node not in needed:
                         break
                 rule, saved = node.rule, node.saved
@@ -106,10 +118,10 @@ class _Pass:
                     check_versions(node)
                 formula = rule.single
                 edges = node.edges
-                if formula is None or create_graph or type(g) is list or node.hooks is not None or Anomaly.enabled:
+                if formula is None or create_graph or hooks is not None:
+                    if hooks is not None and hooks.before:
+                        g = _exchange(hooks.before, g, (), create_graph)
                     results = rule.apply(node, g, create_graph)
-                    if node.hooks is not None and node.hooks.after:
-                        results = _after(node, results, g, create_graph)
                 else:
                     results = (formula(g, *saved),)
                 shapes = node.shapes
@@ -118,65 +130,71 @@ class _Pass:
                                for r, s in zip(results, shapes, strict=True)]
                 if Anomaly.enabled:
                     _look_for_nan(node, results)
+                if hooks is not None and hooks.after:
+                    saved = results = _exchange(hooks.after, list(results), (g,), create_graph)  # hooks may keep them
                 if not keep and rule.holds:
                     node.saved, node.guards = None, ()
-                if len(edges) == 1 and needed is None:
+                if len(edges) == 1:
                     grad, edge = results[0], edges[0]
                     if grad is None:
                         break
-                    if type(grad) is not ndarray and not create_graph:
-                        grad = backend.as_array(grad, g)
-                    if type(edge) is Node and (not heap or edge.number > -heap[0][0]):
+                    if type(edge) is Node and (not heap or edge.number > -heap[0][0]) and \
+                            (follow is None or edge in follow):
+                        if type(grad) is not ndarray and not create_graph:
+                            grad = backend.as_array(grad, g)
                         node, g = edge, grad  # the next one to come out of the heap anyway
                         continue
-                    self.give(edge, grad, g, saved, results)
-                    break
                 for grad, edge in zip(results, edges, strict=True):
-                    if grad is None or edge is None or (needed is not None and not self._wants(edge, needed)):
+                    if grad is None or edge is None or (follow is not None and _source(edge) not in follow):
                         continue
                     if type(grad) is not ndarray and not create_graph:
-                        grad = backend.as_array(grad, g[0] if type(g) is list else g)
+                        grad = backend.as_array(grad, next(x for x in g if x is not None) if type(g) is list else g)
                     self.give(edge, grad, g, saved, results)
                 break
 
-    def _wants(self, edge: Any, needed: set[Node]) -> bool:
-        node = edge.node if type(edge) is Output else edge
-        return node in needed or any(t is edge or (type(t) is Output and t.node is node) for t in self.targets or ())
 
-    def _capture(self, node: Node, g: Any) -> None:
-        for t in self.targets or ():
-            if t is node:
-                self.captured[node] = g
-            elif type(t) is Output and t.node is node:
-                self.captured[node, t.index] = g[t.index]
-
-
-def run(roots: Sequence[tuple[Any, Any]], *, keep: bool, create_graph: bool,
-        targets: Sequence[Any] | None = None) -> dict[Any, Any]:
-    """Walk from `roots` (pairs of an edge and its gradient). Fills in leaves' `.grad`; with `targets` (edges), fills in
-    nothing and returns what arrived at them instead, by edge."""
-    walk = _Pass(keep, create_graph, targets)
-    needed = None if targets is None else _towards([edge for edge, _ in roots], targets)
+def run(roots: Sequence[tuple[Any, Any]], *, keep: bool, create_graph: bool, targets: Sequence[Any] | None = None,
+        accumulate: bool = True) -> list[Any]:
+    """Walk from `roots` (pairs of an edge and its gradient), to `targets` only (edges) if there are some. Adds to the
+    leaves' `.grad`; without `accumulate`, touches nothing and returns what arrived at the targets."""
+    walk = _Pass(keep, create_graph)
+    if targets is not None:
+        walk.aim([edge for edge, _ in roots], targets)
     before, mode.enabled = mode.enabled, create_graph
     token = backend.hush()
     try:
         for edge, grad in roots:
-            walk.give(edge, grad, grad, (), ())
-        walk.walk(needed)
-        if targets is None:
+            if walk.follow is None or _source(edge) in walk.follow:
+                walk.give(edge, grad, grad, (), ())
+        walk.walk()
+        if accumulate:
             for leaf, grad in walk.leaves.items():
                 _accumulate(leaf, grad, leaf in walk.owned, create_graph)
-            return {}
-        found = dict(walk.captured)
-        for leaf in targets:
-            if leaf in walk.leaves:
-                hooks = leaf._leaf_hooks
-                found[leaf] = walk.leaves[leaf] if hooks is None else \
-                    _tensor_hooks(hooks, 0, walk.leaves[leaf], create_graph)
-        return found
+            return []
+        return [_found(walk, target) for target in targets or ()]
     finally:
         backend.restore(token)
         mode.enabled = before
+
+
+def _source(edge: Any) -> Any:
+    """The node or leaf that an edge leads to."""
+    return edge.node if type(edge) is Output else edge
+
+
+def _found(walk: _Pass, target: Any) -> Any:
+    """What arrived at `target`, as nobody else's array."""
+    if isinstance(target, Tensor):
+        grad = walk.leaves.get(target)
+        if grad is not None and target._leaf_hooks is not None:
+            grad = _tensor_hooks(target._leaf_hooks, 0, grad, walk.create_graph)
+        elif target in walk.owned:
+            return grad
+    else:
+        grad = walk.captured[_source(target)]
+        if type(target) is Output and grad is not None:
+            grad = grad[target.index]
+    return grad if grad is None or walk.create_graph else grad.copy()
 
 
 def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
@@ -193,26 +211,25 @@ def _is_fresh(grad: Any, g: Any, saved: Any, results: Sequence[Any]) -> bool:
         return False
     if type(g) is list and any(grad is x for x in g):
         return False
-    return not any(grad is s for s in saved) and sum(grad is r for r in results) <= 1
+    if len(results) > 1 and (sum(grad is r for r in results) > 1
+                             or any(type(r) is ndarray and r.base is grad for r in results)):
+        return False
+    return not any(grad is s for s in saved)
 
 
-def _towards(roots: Sequence[Any], targets: Sequence[Any]) -> set[Node]:
-    """The nodes that lie on a path from `roots` to a target, without the targets themselves (unless on the way)."""
-    wanted = {id(t.node if type(t) is Output else t) for t in targets}
-    seen: dict[Node, None] = {}
-    stack = [e.node if type(e) is Output else e for e in roots]
+def _between(roots: Sequence[Any], ends: set[Any]) -> set[Node]:
+    """The nodes on the paths from `roots` (edges) to `ends`, without the ends themselves, unless on the way."""
+    seen: set[Node] = set()
+    stack = [_source(e) for e in roots]
     while stack:
         node = stack.pop()
         if type(node) is Node and node not in seen:
-            seen[node] = None
-            stack.extend(e.node if type(e) is Output else e for e in node.edges)
+            seen.add(node)
+            stack.extend(_source(e) for e in node.edges)
     needed: set[Node] = set()
     for node in sorted(seen, key=lambda n: n.number):  # the oldest first: what it came from is decided already
-        for e in node.edges:
-            source = e.node if type(e) is Output else e
-            if id(source) in wanted or source in needed:
-                needed.add(node)
-                break
+        if any(_source(e) in ends or _source(e) in needed for e in node.edges):
+            needed.add(node)
     return needed
 
 
@@ -222,18 +239,17 @@ def _accumulate(leaf: Tensor, grad: Any, owned: bool, create_graph: bool) -> Non
     if hooks is not None and hooks.tensor:
         grad, owned = _tensor_hooks(hooks, 0, grad, create_graph), False
     array = grad._array if create_graph else grad
-    if array.dtype != leaf._array.dtype:  # a safety net: formulas keep the dtype, user hooks might not
+    if array.dtype != leaf._array.dtype:  # a safety net: formulas keep the dtype
         grad, owned = (grad.to(leaf.dtype), False) if create_graph else (array.astype(leaf._array.dtype), True)
     with _leaf_lock:
         before = leaf._grad
-        if create_graph:
-            leaf._grad = grad if before is None else before + grad
+        if create_graph:  # out of place: the former gradient may be part of a graph
+            leaf._grad = grad.clone() if before is None else before + grad
         elif before is None:
             leaf._grad = wrap(grad if owned else grad.copy())
-        elif before._array.flags.writeable and not before.requires_grad:
+        elif before._array.flags.writeable:
             before._array += grad
-            if before._counter is not None:
-                before._counter[0] += 1
+            counter(before)[0] += 1
         else:
             leaf._grad = wrap(backend.as_array(before._array + grad, grad))
     if hooks is not None:
@@ -241,55 +257,52 @@ def _accumulate(leaf: Tensor, grad: Any, owned: bool, create_graph: bool) -> Non
             hook(leaf)
 
 
+# --- hooks: a tensor's own, then retain_grad, then the node's -------------------------------------------------------
+
+
 def _tensor_hooks(hooks: Any, index: int, grad: Any, create_graph: bool) -> Any:
+    """Show the gradient of output number `index` to its hooks, and take what they return in its place."""
     for i, hook in list(hooks.tensor.values()):
         if i == index:
             tensor = grad if create_graph else wrap(grad)
             answer = hook(tensor)
             if answer is not None:
-                if not isinstance(answer, Tensor) or answer.shape != tensor.shape:
-                    raise RuntimeError(f"hook {getattr(hook, '__name__', hook)!r} has changed the gradient: expected a "
-                                       f"Tensor of shape {tuple(tensor.shape)} or None; got {type(answer).__name__}"
-                                       f"{getattr(answer, 'shape', '')}.")
+                errors.check_hook(hook, tensor, answer)
                 tensor = answer
             grad = tensor if create_graph else tensor._array
     return grad
 
 
-def _before(node: Node, g: Any, create_graph: bool) -> Any:
-    """Run the hooks that see a node's gradient; `retain_grad` comes after all of them."""
+def _arrived(node: Node, g: Any, create_graph: bool) -> Any:
+    """Run the hooks of the tensors that `node` made; `retain_grad` comes after all of them."""
     hooks: Any = node.hooks
     parts = list(g) if node.outputs is not None else [g]
-    if hooks.before:
-        parts = _exchange(hooks.before.values(), parts, (), create_graph)
-    for i, part in enumerate(parts):
-        if part is not None:
-            parts[i] = _tensor_hooks(hooks, i, part, create_graph)
+    if hooks.tensor:
+        parts = [p if p is None else _tensor_hooks(hooks, i, p, create_graph) for i, p in enumerate(parts)]
     for i, reference in hooks.retain:
-        tensor = reference()
-        if tensor is not None and parts[i] is not None:
-            grad = parts[i] if create_graph else wrap(parts[i])
+        tensor, grad = reference(), parts[i]
+        if tensor is not None and grad is not None:
             with _leaf_lock:
-                tensor._grad = grad if tensor._grad is None else tensor._grad + grad
+                if tensor._grad is None:
+                    tensor._grad = grad.clone() if create_graph else wrap(grad.copy())
+                else:
+                    tensor._grad = tensor._grad + (grad if create_graph else wrap(grad))
     return parts if node.outputs is not None else parts[0]
 
 
-def _after(node: Node, results: Sequence[Any], g: Any, create_graph: bool) -> list[Any]:
-    outputs = g if node.outputs is not None else [g]
-    return _exchange(node.hooks.after.values(), list(results), (outputs,), create_graph)  # type: ignore[union-attr]
-
-
-def _exchange(hooks: Any, grads: list[Any], rest: tuple, create_graph: bool) -> list[Any]:
-    """Show `grads` to each hook as a tuple of Tensors, and take what it returns in their place."""
+def _exchange(hooks: dict, grads: Any, rest: tuple, create_graph: bool) -> Any:
+    """Show `grads` to each hook of a node as a tuple of Tensors, and take what it returns in their place."""
 
     def outside(values: Any) -> tuple:
-        return tuple(v if v is None or create_graph else wrap(v) for v in values)
+        return tuple(v if v is None or create_graph else wrap(v) for v in (values if type(values) is list else [values]))
 
-    for hook in list(hooks):
-        answer = hook(outside(grads), *map(outside, rest))
+    for hook in list(hooks.values()):
+        shown = outside(grads)
+        answer = hook(shown, *map(outside, rest))
         if answer is not None:
-            answer = (answer,) if isinstance(answer, Tensor) else answer
-            grads = [a if a is None or create_graph else a._array for a in answer]
+            errors.check_node_hook(hook, shown, answer)
+            values = [a if a is None or create_graph else a._array for a in answer]
+            grads = values if type(grads) is list else values[0]
     return grads
 
 
@@ -331,6 +344,15 @@ def _sequence(value: Any) -> list[Any]:
     return [value] if isinstance(value, Tensor) else list(value)
 
 
+def _gradients(tensors: Sequence[Tensor], given: Any) -> list[Any]:
+    if given is None:
+        return [None] * len(tensors)
+    gradients = _sequence(given)
+    if len(gradients) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
+    return gradients
+
+
 def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
              inputs: Any = None) -> None:
     """Sum the gradients of `tensors` with respect to the graph's leaves into their `.grad`.
@@ -346,33 +368,26 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     tensor([2., 4.])
     """
     tensors = _sequence(tensors)
-    gradients = [None] * len(tensors) if grad_tensors is None else \
-        [grad_tensors] if isinstance(grad_tensors, Tensor) else list(grad_tensors)
-    if len(gradients) != len(tensors):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
+    gradients = _gradients(tensors, grad_tensors)
     keep = create_graph if retain_graph is None else retain_graph
-    roots = _roots(tensors, gradients, create_graph)
-    if inputs is None:
-        run(roots, keep=keep, create_graph=create_graph)
-        return
-    inputs = _sequence(inputs)
-    if not inputs:
-        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-    for tensor, grad in zip(inputs, _gradients(roots, inputs, keep, create_graph), strict=True):
-        if grad is not None:
-            _accumulate(tensor, grad, False, create_graph)
+    targets = None
+    if inputs is not None:
+        inputs = _sequence(inputs)
+        if not inputs:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        targets = [_target(tensor) for tensor in inputs]
+        for tensor, target in zip(inputs, targets, strict=True):
+            if target is not tensor:  # no leaf: this is what fills in its .grad
+                tensor.retain_grad()
+    run(_roots(tensors, gradients, create_graph), keep=keep, create_graph=create_graph, targets=targets)
 
 
-def _gradients(roots: list, inputs: Sequence[Tensor], keep: bool, create_graph: bool) -> list[Any]:
-    targets = []
-    for tensor in inputs:
-        edge = edge_of(tensor)
-        if edge is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad. Make it with "
-                               "requires_grad=True before it is used.")
-        targets.append(edge)
-    found = run(roots, keep=keep, create_graph=create_graph, targets=targets)
-    return [found.get((t.node, t.index) if type(t) is Output else t) for t in targets]
+def _target(tensor: Tensor) -> Any:
+    edge = edge_of(tensor)
+    if edge is None:
+        raise RuntimeError("One of the differentiated Tensors does not require grad. Make it with requires_grad=True "
+                           "before it is used.")
+    return edge
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
@@ -389,33 +404,59 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     (tensor(18.),)
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
-    gradients = [None] * len(outputs) if grad_outputs is None else \
-        [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, "
                          "but got: allow_unused=False.")
-    if len(gradients) != len(outputs):
-        raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
+    gradients = _gradients(outputs, grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
-        rows = [grad(outputs, inputs, [None if b is None else b[i] for b in gradients], True, create_graph,
-                     allow_unused=allow_unused, materialize_grads=materialize_grads)
-                for i in range(len(next(b for b in gradients if b is not None)))]
-        xp = backend.of_type(type(inputs[0]._array)).xp
-        return tuple(wrap(xp.stack([r._array for r in column])) for column in zip(*rows, strict=True))
-    found = _gradients(_roots(outputs, gradients, create_graph), inputs, keep, create_graph)
-    answers = []
+        return _batched(outputs, inputs, gradients, keep, create_graph,
+                        allow_unused=allow_unused, materialize_grads=materialize_grads)
+    roots, targets = _roots(outputs, gradients, create_graph), [_target(tensor) for tensor in inputs]
+    found = run(roots, keep=keep, create_graph=create_graph, targets=targets, accumulate=False)
+    answers: list[Any] = []
     for tensor, g in zip(inputs, found, strict=True):
-        if g is None:
-            if not (allow_unused or materialize_grads):
-                raise RuntimeError("One of the differentiated Tensors appears to not have been used in the graph. Set "
-                                   "allow_unused=True if this is the desired behavior.")
-            g = wrap(backend.of_type(type(tensor._array)).xp.zeros(tensor._array.shape, tensor._array.dtype)) \
-                if materialize_grads else None
-        elif not create_graph:
-            g = wrap(g)
-        answers.append(g)
+        if g is not None:
+            answers.append(g if create_graph else wrap(g))
+        elif materialize_grads:
+            answers.append(_zeros_like(tensor).requires_grad_(create_graph))
+        elif allow_unused:
+            answers.append(None)
+        else:
+            raise RuntimeError("One of the differentiated Tensors appears to not have been used in the graph. Set "
+                               "allow_unused=True if this is the desired behavior.")
     return tuple(answers)
+
+
+def _batched(outputs: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Any], keep: bool,
+             create_graph: bool, **options: Any) -> tuple[Any, ...]:
+    """One walk for each row of `gradients`; the answers stacked in rows."""
+    counts = {len(b) for b in gradients if b is not None and b.ndim}
+    for i, (out, b) in enumerate(zip(outputs, gradients, strict=True)):
+        if b is None or b.ndim != out.ndim + 1 or b._array.shape[1:] != out._array.shape or len(counts) != 1:
+            raise RuntimeError(
+                f"If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                f"dimension, the same for all; the others are those of the output: grad_output[{i}] has a shape of "
+                f"{None if b is None else tuple(b.shape)} and output[{i}] has a shape of {tuple(out.shape)}.")
+    (n,) = counts
+    rows = [grad(outputs, inputs, [b[i] for b in gradients], keep or i < n - 1, create_graph, **options)
+            for i in range(n)]
+    stacked: list[Any] = []
+    for k, tensor in enumerate(inputs):
+        if any(row[k] is None for row in rows):
+            stacked.append(None)
+            continue
+        stacked.append(_zeros_like(tensor, n))
+        for i, row in enumerate(rows):
+            stacked[k][i] = row[k]  # recorded, with create_graph
+    return tuple(stacked)
+
+
+def _zeros_like(tensor: Tensor, *more: int) -> Tensor:
+    array = tensor._array
+    return wrap(backend.of_type(type(array)).xp.zeros((*more, *array.shape), array.dtype))
 
 
 def _tensor_backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from .. import backend, errors
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, counter, wrap
 from .node import Node, Output
 
 
@@ -22,10 +22,11 @@ class Rule:
              "out", and what the kernel hands back
     formulas by parameter name; each takes `g` first, then what it needs
     sequence the parameter that is a list of tensors; its formula gives a list of gradients
+    outputs  those of the names that stand for one of several outputs
     """
 
     def __init__(self, name: str, names: Sequence[str], inputs: Sequence[str], formulas: dict[str, Callable],
-                 wanted: Sequence[str], sequence: str | None = None):
+                 wanted: Sequence[str], sequence: str | None = None, outputs: Sequence[str] = ()):
         self.name, self.wanted = name, tuple(wanted)
         asked = [_parameters(formulas[w]) for w in wanted]
         self.needs = tuple(dict.fromkeys(n for params in asked for n in params))
@@ -35,9 +36,10 @@ class Rule:
         self.formulas = [(formulas[w], [self.needs.index(n) for n in p]) for w, p in zip(wanted, asked, strict=True)]
         # One formula for one edge can be called directly; a list of tensors has an edge for each.
         self.single = self.formulas[0][0] if len(wanted) == 1 and wanted[0] != sequence else None
-        # Which saved values are whole inputs (others could write into them), and which is the output.
+        # Which saved values others could write into: whole inputs, and outputs (which of them; None: all there are).
         self.guarded = [(slot, names.index(n)) for slot, n in enumerate(self.needs) if n in inputs]
-        self.out_slot = self.needs.index("out") if "out" in self.needs else None
+        self.outputs = [(slot, outputs.index(n) if n in outputs else None)
+                        for slot, n in enumerate(self.needs) if n == "out" or n in outputs]
         self.holds = any(attribute is None and (n in inputs or n == "out" or i > names.index("out"))
                          for n, (i, attribute) in zip(self.needs, self._plan, strict=True))
         self.slots = {n: slot for slot, n in enumerate(self.needs)}
@@ -48,17 +50,25 @@ class Rule:
             return self._getter(env) if len(self._plan) > 1 else (self._getter(env),)
         return tuple(env[i] if a is None else _attribute(env[i], a) for i, a in self._plan)
 
-    def guard(self, node: Node, tensors: Sequence[Any], out: Tensor | None) -> None:
-        """Note whose writes would spoil what `node` saved. `tensors` are the kernel's arguments, as Tensors."""
-        guards: tuple = tuple(_only_tensors(tensors[i]) for _, i in self.guarded)
-        if self.out_slot is not None and out is not None:
-            if out._counter is None:
-                out._counter = [0, 0]
-            guards = (*guards, out._counter)
-        node.guards = guards
-        versions = tuple(map(version, guards))
+    def guard(self, node: Node, tensors: Sequence[Any], out: Any, written: int = 0) -> None:
+        """Note whose writes would spoil what `node` saved.
+
+        tensors  the kernel's arguments, as Tensors; `out`: its result, or a list of them
+        written  1 if the operation itself writes into `out`, and that is not counted as a write yet
+        """
+        guards = [_only_tensors(tensors[i]) for _, i in self.guarded]
+        versions = [version(holder) for holder in guards]
+        for _, which in self.outputs:
+            outs = [out] if isinstance(out, Tensor) else out if which is None else [out[which]]
+            guards.append(tuple(map(counter, outs)) if len(outs) > 1 else counter(outs[0]))  # no cycle to the node
+            versions.append(version(guards[-1]) + written if written else version(guards[-1]))
+        node.guards = tuple(guards)
         if any(versions):
-            node.versions = versions
+            node.versions = tuple(versions)
+
+    def guard_name(self, which: int) -> str:
+        """What guard number `which` stands for, for the error."""
+        return f"'{self.needs[self.guarded[which][0]]}'" if which < len(self.guarded) else "its output"
 
     def apply(self, node: Node, g: Any, create_graph: bool) -> list[Any]:
         """The gradients for the node's edges, in their order."""
@@ -79,8 +89,11 @@ class Rule:
         for (slot, _), holder in zip(self.guarded, node.guards, strict=False):
             if holder is not None:
                 saved[slot] = list(holder) if type(holder) is tuple else holder
-        if self.out_slot is not None:
-            saved[self.out_slot]._edge = node if node.outputs is None else Output(node, 0)
+        for slot, which in self.outputs:
+            outs = saved[slot] if isinstance(saved[slot], list) else [saved[slot]]
+            for i, out in enumerate(outs, which or 0):
+                if out._array.dtype.kind == "f":
+                    out._edge = node if node.outputs is None else Output(node, i)
         return saved
 
 
@@ -98,20 +111,20 @@ def check_versions(node: Node) -> None:
         now = version(holder)
         expected = 0 if versions is None else versions[k]
         if now != expected:
-            raise errors.changed_in_place(node, k, now, expected)
+            raise errors.changed_in_place(node, node.rule.guard_name(k), now, expected)
 
 
 def version(holder: Any) -> Any:
-    """How many writes a Tensor, a version counter or a tuple of Tensors has seen."""
+    """How many writes a Tensor, a version counter or a tuple of them has seen."""
     if holder is None:
         return 0
     if type(holder) is list:
         return holder[0]
-    if type(holder) is tuple:  # of Tensors, for operations on lists; zero stays falsy
+    if type(holder) is tuple:  # for operations on lists; zero stays falsy
         versions = tuple(map(version, holder))
         return versions if any(versions) else 0
-    counter = holder._counter
-    return 0 if counter is None else counter[0]
+    state = holder._counter
+    return 0 if state is None else state[0]
 
 
 def _only_tensors(value: Any) -> Any:

@@ -8,13 +8,16 @@ time somebody asks. The counter's second number, the generation, tells stale fro
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import backend, errors
 from ..tensor import Tensor, counter, wrap
 from .grad_mode import enable_grad, mode
-from .node import Node, next_number
+from .node import Node, Output, next_number
 
+_new = object.__new__
 Step = tuple[Callable, tuple]  # a view operation that runs on arrays and on Tensors, and its arguments
 
 
@@ -23,15 +26,21 @@ class View:
 
     __slots__ = ("base", "forbidden", "generation", "steps")
 
-    def __init__(self, base: Tensor, steps: tuple[Step, ...], generation: int, forbidden: str | None):
-        self.base, self.steps, self.generation, self.forbidden = base, steps, generation, forbidden
+    base: Tensor
+    steps: tuple[Step, ...]  # from the base to here
+    generation: int  # of the base, when this view's history was last looked up
+    forbidden: str | None  # why no in-place write with a gradient may go through: "many", "no_grad" or "custom"
 
     def refresh(self, tensor: Tensor) -> None:
         """Give `tensor`, whose view this is, the history that its base has by now."""
         generation = counter(self.base)[1]
         if self.generation != generation:
+            if self.forbidden in ("custom", "no_grad"):  # its own history is not that of its steps
+                if not mode.enabled:
+                    return
+                raise errors.view_of_written_base(self.forbidden, self.base)
             with enable_grad():
-                tensor._edge = replay(self.base, self.steps)._edge
+                _retarget(tensor, replay(self.base, self.steps)._edge)
             self.generation = generation
 
 
@@ -44,16 +53,20 @@ def replay(x: Any, steps: Sequence[Step]) -> Any:
 def mark_view(out: Tensor, source: Tensor, step: Step, many: bool = False) -> None:
     """Note that `out` is a view of `source`, reached by `step`. `many`: it is one of several made at once."""
     parent = source._view
-    base, steps, forbidden = (source, (), None) if parent is None else (parent.base, parent.steps, parent.forbidden)
+    out._view = view = _new(View)
+    if parent is None:
+        base, view.steps, forbidden = source, (step,), None
+    else:
+        base, view.steps, forbidden = parent.base, (*parent.steps, step), parent.forbidden
+    shared = base._counter
+    if shared is None:
+        shared = base._counter = [0, 0]
     if many:
-        forbidden = ("Output of a function that returns multiple views is being modified inplace. Such functions do not "
-                     "allow the output views to be modified inplace. You should replace the inplace operation by an "
-                     "out-of-place one.")
+        forbidden = "many"
     elif forbidden is None and not mode.enabled:
-        forbidden = ("A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
-                     "Move both inside the no_grad block, or both outside.")
-    out._counter = shared = counter(base)
-    out._view = View(base, (*steps, step), shared[1], forbidden)
+        forbidden = "no_grad"
+    view.base, view.generation, view.forbidden = base, shared[1], forbidden
+    out._counter = shared
 
 
 def check_writable(target: Tensor, recording: bool, name: str) -> None:
@@ -61,15 +74,15 @@ def check_writable(target: Tensor, recording: bool, name: str) -> None:
     view = target._view
     if mode.enabled:
         base = target if view is None else view.base
+        if view is not None and view.forbidden and (recording or base.requires_grad):
+            raise errors.view_not_writable(view.forbidden, name)
         if base._requires_grad and base._edge is None:
             what = "a leaf Variable" if view is None else "a view of a leaf Variable"
             raise RuntimeError(f"{what} that requires grad is being used in an in-place operation. ({name} on a tensor "
                                f"of shape {tuple(target.shape)}; wrap it in `with ndl.no_grad():` to change the values "
                                f"only, or work on x.clone().)")
-        if view is not None and view.forbidden and (recording or base.requires_grad):
-            raise RuntimeError(f"{name}: {view.forbidden}")
     array = target._array
-    if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+    if array.size and 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "
                            f"memory location. Please clone() the tensor before performing the operation. ({name})")
 
@@ -84,19 +97,31 @@ def adopt(target: Tensor, edge: Any) -> None:
     view = target._view
     state = counter(target)
     if view is None:
-        target._edge = edge
+        _retarget(target, edge)
         state[1] += 1
         return
     base = view.base
+    array = base._array
+    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
     node = Node()
-    node.rule, node.saved, node.guards = CopySlices, (view.steps,), ()
-    node.edges = tuple(e for e in (base._edge, edge) if e is not None)
-    node.outputs = None
-    node.shapes = None
-    node.needs = (base._edge is not None, edge is not None)  # type: ignore[attr-defined]
-    node.number = next_number()
-    base._edge = node
+    node.rule = CopySlices
+    node.saved = (view.steps, [array.shape[i] for i in order], [order.index(i) for i in range(array.ndim)])
+    node.edges, node.guards, node.number = (base._edge, edge), (), next_number()
+    _retarget(base, node)
     state[1] += 1
+    if target._retains_grad:
+        view.refresh(target)
+
+
+def _retarget(tensor: Tensor, edge: Any) -> None:
+    """Change the history of `tensor`. What `retain_grad` asked for goes along; hooks stay with what they were put on."""
+    before, tensor._edge = tensor._edge, edge
+    if tensor._retains_grad:
+        old, new = (e.node if type(e) is Output else e for e in (before, edge))
+        if old is not None and old.hooks is not None:
+            old.hooks.retain = [entry for entry in old.hooks.retain if entry[1]() is not tensor]
+        if new is not None:
+            new._hooks().retain.append((edge.index if type(edge) is Output else 0, weakref.ref(tensor)))
 
 
 class CopySlices:
@@ -106,20 +131,24 @@ class CopySlices:
     """
 
     name = "CopySlices"
-    op = None
     single = None
     holds = False
 
     @staticmethod
     def apply(node: Node, g: Any, create_graph: bool) -> list[Any]:
-        (steps,) = node.saved  # type: ignore[misc]
-        grads = []
-        if node.needs[0]:  # type: ignore[attr-defined]
-            rest = g.clone() if create_graph else g.copy()
+        steps, sizes, axes = node.saved  # type: ignore[misc]
+        old, written = node.edges
+        grads: list[Any] = [None, None]
+        if old is not None:
+            # A copy laid out in memory as the base is, so that the same steps lead to a view of it.
+            array = g._array if create_graph else g
+            rest = backend.of_type(type(array)).xp.empty(sizes, array.dtype).transpose(axes)
+            rest = wrap(rest) if create_graph else rest
+            rest[...] = g
             replay(rest, steps)[...] = 0
-            grads.append(rest)
-        if node.needs[1]:  # type: ignore[attr-defined]
-            grads.append(replay(g, steps))
+            grads[0] = rest
+        if written is not None:
+            grads[1] = replay(g, steps)
         return grads
 
 

@@ -26,8 +26,8 @@ class Hooks:
         self.backward: OrderedDict[int, Callable] = OrderedDict()
         self.node: OrderedDict[int, Callable] = OrderedDict()  # the older kind of backward hook
         self.save_pre: OrderedDict[int, Callable] = OrderedDict()
-        self.save: OrderedDict[int, Callable] = OrderedDict()
-        self.load_pre: OrderedDict[int, Callable] = OrderedDict()
+        self.save: OrderedDict[int, tuple] = OrderedDict()  # (hook, what it returns may be another state dict)
+        self.load_pre: OrderedDict[int, tuple] = OrderedDict()  # (hook, it wants the module)
         self.load: OrderedDict[int, Callable] = OrderedDict()
 
 
@@ -48,6 +48,10 @@ class Hookable:
         if prepend:
             table.move_to_end(handle.id, last=False)
         return handle
+
+    def _listeners(self, occasion: str) -> list[Any]:
+        own = self.__dict__.get("_hooks")
+        return list(getattr(own, occasion).values()) if own is not None else []
 
     def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> Handle:
         """Call ``hook(module, args)`` before forward; args that it returns replace the former.
@@ -88,7 +92,7 @@ class Hookable:
         return self._listen("node", hook)
 
     def _refuse_both(self, other: str, kinds: str) -> None:
-        if self.__dict__.get("_hooks") and getattr(self.__dict__["_hooks"], other):
+        if self._listeners(other):
             raise RuntimeError(f"Cannot use both regular backward hooks and full backward hooks on a single Module "
                                f"({kinds}). Please use only register_full_backward_hook.")
 
@@ -123,11 +127,9 @@ def register_module_full_backward_pre_hook(hook: Callable) -> Handle:
 
 def call(module: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """``module(*args, **kwargs)``, hooks and all."""
-    own = module.__dict__.get("_hooks") or everywhere
-    tables = (everywhere, own) if own is not everywhere else (everywhere,)
 
     def entries(occasion: str) -> list[Any]:
-        return [entry for hooks in tables for entry in getattr(hooks, occasion).values()]
+        return [*getattr(everywhere, occasion).values(), *module._listeners(occasion)]
 
     result, waiting = None, entries("forward")
     try:
@@ -143,9 +145,9 @@ def call(module: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
                 answer = hook(module, args)
                 if answer is not None:
                     args = answer if isinstance(answer, tuple) else (answer,)
-        watch = None
-        if any(hooks.backward or hooks.backward_pre for hooks in tables):
-            watch = _Watch(module, entries("backward_pre"), entries("backward"))
+        before, after = entries("backward_pre"), entries("backward")
+        watch = _Watch(module, before, after) if before or after else None
+        if watch is not None:
             args = watch.watch_inputs(args)
         result = module.forward(*args, **kwargs)
         while waiting:
@@ -155,7 +157,7 @@ def call(module: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
                 result = answer
         if watch is not None:
             result = watch.watch_outputs(result)
-        _watch_node(module, own.node, result)
+        _watch_node(module, entries("node"), result)
         return result
     except Exception:
         for hook, with_kwargs, always_call in waiting:
@@ -265,13 +267,13 @@ def _behind_one_node(values: tuple) -> tuple[tuple, Node | None, list[int]]:
     return tuple(replaced), node, places
 
 
-def _watch_node(module: Any, table: OrderedDict, result: Any) -> None:
+def _watch_node(module: Any, hooks: list[Callable], result: Any) -> None:
     """The older backward hooks hang on the node that made the (first) output."""
-    if not table:
+    if not hooks:
         return
     while not isinstance(result, Tensor):
         result = next(iter(result.values())) if isinstance(result, dict) else result[0]
     node = result.grad_fn
     if node is not None:
-        for hook in table.values():
+        for hook in hooks:
             node.register_hook(lambda grads, outputs, hook=hook: hook(module, grads, outputs))

@@ -37,7 +37,7 @@ class Stateful(Hookable):
 
     # --- writing --------------------------------------------------------------------------------------------------
 
-    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+    def state_dict(self, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """Every parameter and persistent buffer by its full name, such as ``"fc1.weight"``.
 
         The tensors share memory with the module's. They are detached, unless `keep_vars`.
@@ -45,25 +45,23 @@ class Stateful(Hookable):
         >>> list(ndl.nn.Linear(2, 3).state_dict())
         ['weight', 'bias']
         """
-        if args:  # as it used to be called: destination, prefix, keep_vars
-            destination, prefix, keep_vars = (*args, destination, prefix, keep_vars)[:1] + \
-                (*args[1:], *(prefix, keep_vars)[len(args) - 1:])
         if destination is None:
             destination = OrderedDict()
             destination._metadata = OrderedDict()
         metadata = {"version": self._version}
         if hasattr(destination, "_metadata"):
             destination._metadata[prefix[:-1]] = metadata
-        hooks = self.__dict__.get("_hooks")
-        for hook in list(hooks.save_pre.values()) if hooks else ():
+        for hook in self._listeners("save_pre"):
             hook(self, prefix, keep_vars)
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
                 module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        for hook in list(hooks.save.values()) if hooks else ():
+        for hook, may_replace in self._listeners("save"):
             answer = hook(self, destination, prefix, metadata)
             if answer is not None:
+                if not may_replace:
+                    raise RuntimeError("state_dict post-hook must return None")
                 destination = answer
         return destination
 
@@ -100,43 +98,45 @@ class Stateful(Hookable):
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        metadata = getattr(state_dict, "_metadata", {})
+        metadata = getattr(state_dict, "_metadata", None) or {}
         missing: list[str] = []
         unexpected: list[str] = []
         errors: list[str] = []
         copies: list[Callable[[], Any]] = []  # to be done when everything has turned out to fit
+        loaded: list[Stateful] = []  # children before their parents
 
-        def load(module: Stateful, state: OrderedDict, prefix: str) -> None:
-            local = {**metadata.get(prefix[:-1], {}), "copies": copies}
-            if assign:
-                local["assign_to_params_buffers"] = True
+        def look(module: Stateful, state: OrderedDict, prefix: str) -> None:
+            local = {**metadata.get(prefix[:-1], {}), "copies": copies, "assign_to_params_buffers": assign}
             module._load_from_state_dict(state, prefix, local, True, missing, unexpected, errors)
             for name, child in module._modules.items():
                 if child is not None:
                     below = f"{prefix}{name}."
-                    load(child, OrderedDict((k, v) for k, v in state.items() if k.startswith(below)), below)
-            hooks = module.__dict__.get("_hooks")
-            for hook in list(hooks.load.values()) if hooks else ():
-                hook(module, IncompatibleKeys(missing, unexpected))
+                    look(child, OrderedDict((k, v) for k, v in state.items() if k.startswith(below)), below)
+            loaded.append(module)
 
-        load(self, OrderedDict(state_dict), "")
+        look(self, OrderedDict(state_dict), "")
+        fits = not (errors or (strict and (missing or unexpected)))
+        if fits:
+            _run(copies)
+        for module in loaded:
+            for hook in module._listeners("load"):
+                hook(module, IncompatibleKeys(missing, unexpected))
         if strict and unexpected:
             errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
         if strict and missing:
             errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
         if errors:
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
-        with no_grad():
-            for copy in copies:
-                copy()
+        if not fits:  # but the hooks have settled it
+            _run(copies)
         return IncompatibleKeys(missing, unexpected)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, strict: bool,
                               missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str]) -> None:
         """Take what is this module's own, without its children, from `state_dict`; note in the lists what is wrong."""
-        hooks = self.__dict__.get("_hooks")
-        for hook in list(hooks.load_pre.values()) if hooks else ():
-            hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        for hook, wants_module in self._listeners("load_pre"):
+            first = (self,) if wants_module else ()
+            hook(*first, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
         own = self._own_state()
         copies = local_metadata.get("copies", [])
         for name, tensor in own.items():
@@ -172,9 +172,7 @@ class Stateful(Hookable):
                 if key.startswith(prefix) and name != _EXTRA and name not in (self._modules if dot else own):
                     unexpected_keys.append(key)
         if "copies" not in local_metadata:  # called by itself
-            with no_grad():
-                for copy in copies:
-                    copy()
+            _run(copies)
 
     def _assign(self, name: str, tensor: Tensor, source: Tensor) -> None:
         if isinstance(tensor, Parameter):
@@ -190,27 +188,29 @@ class Stateful(Hookable):
 
     def register_state_dict_post_hook(self, hook: Callable) -> Handle:
         """Call ``hook(module, state_dict, prefix, local_metadata)`` after `state_dict` has collected; it may change it."""
-        def silent(*args: Any) -> None:
-            if hook(*args) is not None:
-                raise RuntimeError("state_dict post-hook must return None")
-
-        return self._listen("save", silent)
+        return self._listen("save", (hook, False))
 
     def _register_state_dict_hook(self, hook: Callable) -> Handle:
-        return self._listen("save", hook)
+        return self._listen("save", (hook, True))
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> Handle:
         """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``
         before this module takes its part."""
-        return self._listen("load_pre", lambda *args: hook(self, *args))
+        return self._listen("load_pre", (hook, True))
 
     def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> Handle:
-        return self.register_load_state_dict_pre_hook(hook) if with_module else self._listen("load_pre", hook)
+        return self._listen("load_pre", (hook, with_module))
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> Handle:
         """Call ``hook(module, incompatible_keys)`` when this module and its children know what fits; it may change the
         lists of missing and unexpected keys."""
         return self._listen("load", hook)
+
+
+def _run(copies: list[Callable[[], Any]]) -> None:
+    with no_grad():
+        for copy in copies:
+            copy()
 
 
 def _quoted(names: list[str]) -> str:

@@ -6,15 +6,17 @@ back to the shape that its input had before it was broadcast.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, errors
 from ..composite import composite
-from ..faces import F
+from ..faces import FACES, F
 from ..op import op
+from ..promotion import ranks
 from ..tensor import Tensor
 
 # Where inputs may be numbers and meet by torch's rule for mixed dtypes:
@@ -22,17 +24,29 @@ MIXED: dict = {"promote": "number", "numbers": True, "inplace": True}
 TRUE: dict = {"promote": "float", "numbers": True, "inplace": True}  # and integers become floats
 
 
+def result_of(*operands: Any) -> np.dtype:
+    """The dtype that tensors and numbers meet at, by torch's rule."""
+    numbers = [dtypes.number_dtype(x) for x in operands if not isinstance(x, Tensor)]
+    number = functools.reduce(dtypes.promote, numbers) if numbers else None
+    return dtypes.result_dtype(*ranks([x for x in operands if isinstance(x, Tensor)]), number)
+
+
 def _scaled(op: str) -> Any:
     """What ``alpha=`` means: `other` is multiplied by it first."""
 
     def variant(input: Any, other: Any, alpha: Any) -> tuple[str, tuple]:
-        kind = max((t.dtype.numpy.kind for t in (input, other) if isinstance(t, Tensor)), key="biuf".index, default="f")
-        if isinstance(alpha, bool) and kind != "b":
+        if type(alpha) is int and alpha == 1:
+            return op, (input, other)
+        wanted = dtypes.from_numpy(result_of(input, other))
+        if isinstance(alpha, bool) and wanted is not dtypes.bool_:
             raise RuntimeError(f"Boolean alpha only supported for Boolean results. ({op}: alpha={alpha})")
-        if isinstance(alpha, float) and kind != "f":
+        if isinstance(alpha, float) and not wanted.is_floating_point:
             raise RuntimeError(f"For integral input tensors, argument alpha must not be a floating point number. "
                                f"({op}: alpha={alpha})")
-        return op, (input, other * alpha if type(alpha) is bool or alpha != 1 else other)
+        alpha = bool(alpha) if wanted is dtypes.bool_ else alpha
+        if isinstance(other, Tensor) and other.dtype is not wanted:
+            other = F.to_dtype(other, wanted)
+        return op, (input, other * alpha)
 
     return variant
 
@@ -143,7 +157,7 @@ def remainder(xp, input, other):
 
 
 @op(input=lambda g: g,
-    other=lambda g, input, other: -g * F.div_rounded(input, other, "trunc"), **MIXED)
+    other=lambda g, input, other: -g * F.div_rounded(input, other, "trunc"), **{**MIXED, "numbers": ("other",)})
 def fmod(xp, input, other):
     """What is left of the division, with the sign of `input`, as in C."""
     _no_zeros(input, other)
@@ -158,6 +172,8 @@ def _integer_exponent(args: Any) -> None:
     if isinstance(exponent, (int, np.integer)) and exponent < 0 and isinstance(base, Tensor) \
             and base._array.dtype.kind in "biu":
         raise RuntimeError("Integers to negative integer powers are not allowed. Make the base float: x.float() ** -1.")
+    if isinstance(exponent, Tensor) and result_of(base, exponent).kind == "b":
+        raise errors.not_implemented("pow", exponent._array)
 
 
 def _pow_input(g, input, exponent):
@@ -187,7 +203,7 @@ def pow(xp, input, exponent):
     """
     kind = input.dtype.kind
     if kind == "b":
-        raise NotImplementedError("\"pow\" not implemented for 'Bool'; convert it first, with .int().")
+        return input | ~exponent
     if not exponent.ndim and (kind == "f" or exponent > 0):
         special = _POWERS.get(float(exponent))
         if special is not None:
@@ -198,18 +214,13 @@ def pow(xp, input, exponent):
     return xp.power(input, exponent)
 
 
-@composite(inplace=True)
+@composite(inplace=True, numbers=True)
 def float_power(input, exponent):
     """``input ** exponent`` in double precision, whatever the dtypes."""
     return F.pow(*(x.double() if isinstance(x, Tensor) else float(x) for x in (input, exponent)))
 
 
 # --- the larger, the smaller -----------------------------------------------------------------------------------------
-
-
-def _share(g, wins, ties):
-    """The gradient of an input of `maximum` or `minimum`: all of it where it wins, half of it at a tie."""
-    return F.where(wins, F.where(ties, g * 0.5, g), 0.0)
 
 
 @op(input=lambda g, input, other: F.where(input < other, 0.0, F.where(input == other, g / 2, g)),
@@ -230,10 +241,6 @@ def minimum(xp, input, other):
     """The smaller of the two; NaN if either is. At a tie each gets half of the gradient."""
 
 
-def _first(g, input, other, wins):
-    return F.where(wins, g, F.where(other == other, 0.0, g))
-
-
 @op(input=lambda g, input, other: F.where(input >= other, g, F.where(other != other, g, 0.0)),
     other=lambda g, input, other: F.where(input >= other, 0.0, F.where(other != other, 0.0, g)),
     promote="number", ufunc="fmax")
@@ -250,7 +257,7 @@ def fmin(xp, input, other):
 
 @op(input=lambda g, condition: F.where(condition, g, 0.0),
     other=lambda g, condition: F.where(condition, 0.0, g),
-    promote="number", numbers=True, on="")
+    promote="number", numbers=("input", "other"), on="")
 def where(xp, condition, input, other):
     """`input` where the condition holds, `other` elsewhere."""
     if condition.dtype.kind != "b":
@@ -276,7 +283,14 @@ def _clamp_max(g, input, min, max):
     return F.where(input > max, g, 0.0 if min is None else F.where(max < min, g, 0.0))
 
 
-@op(input=_clamp_input, min=_clamp_min, max=_clamp_max, **MIXED, aliases=("clip",))
+def _no_bool_clamp(args: Any) -> None:
+    bools = [isinstance(x, bool) or (isinstance(x, Tensor) and x.dtype is dtypes.bool_) for x in args if x is not None]
+    if all(bools) and not all(isinstance(x, Tensor) for x in args if x is not None):
+        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'. Convert it first: x.int().")
+
+
+@op(input=_clamp_input, min=_clamp_min, max=_clamp_max, promote="number", numbers=("min", "max"), inplace=True,
+    aliases=("clip",), check=("b", _no_bool_clamp))
 def clamp(xp, input, min=None, max=None):
     """The input, but no less than `min` and no more than `max` (numbers or tensors; either may be left out).
 
@@ -292,12 +306,235 @@ def clamp(xp, input, min=None, max=None):
 
 
 @op(input=lambda g, input, min: F.where(input >= min, g, 0.0),
-    min=lambda g, input, min: F.where(input < min, g, 0.0), **MIXED, ufunc="maximum")
+    min=lambda g, input, min: F.where(input < min, g, 0.0), **MIXED, ufunc="maximum", check=("b", _no_bool_clamp))
 def clamp_min(xp, input, min):
     """The input, but no less than `min`."""
 
 
 @op(input=lambda g, input, max: F.where(input <= max, g, 0.0),
-    max=lambda g, input, max: F.where(input > max, g, 0.0), **MIXED, ufunc="minimum")
+    max=lambda g, input, max: F.where(input > max, g, 0.0), **MIXED, ufunc="minimum", check=("b", _no_bool_clamp))
 def clamp_max(xp, input, max):
     """The input, but no more than `max`."""
+
+
+@composite(on="torch", name="where")
+def where_(condition, input=None, other=None):
+    """`input` where `condition` holds, `other` elsewhere. With the condition alone: where it holds, as index tensors.
+
+    >>> x = ndl.tensor([-1.0, 2.0])
+    >>> ndl.where(x > 0, x, 0.0), ndl.where(x > 0)
+    (tensor([0., 2.]), (tensor([1]),))
+    """
+    if not isinstance(condition, Tensor):
+        raise errors.not_a_tensor("where", "condition", 1, condition)
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    return F.where(condition, input, other)
+
+
+@composite(on="method", name="where", out=False)
+def where_method(input, condition, other):
+    """The input where `condition` holds, `other` elsewhere."""
+    return F.where(condition, input, other)
+
+
+# --- geometry, logarithms ---------------------------------------------------------------------------------------------
+
+
+def _floats(name: str) -> tuple[str, Any]:
+    def check(args: Any) -> None:
+        if all(isinstance(a, Tensor) and a._array.dtype.kind != "f" for a in args):
+            raise errors.not_implemented(name, args[0]._array)
+
+    return "biu", check
+
+
+@op(input=lambda g, input, other: g * (other / (input * input + other * other)),
+    other=lambda g, input, other: g * (-input / (input * input + other * other)),
+    promote="float", ufunc="arctan2", inplace=True, aliases=("arctan2",))
+def atan2(xp, input, other):
+    """The angle of the point (other, input), in -pi to pi.
+
+    >>> ndl.atan2(ndl.tensor([1.0]), ndl.tensor([-1.0]))
+    tensor([2.3562])
+    """
+
+
+@op(input=lambda g, input, out: g * (input / out),
+    other=lambda g, other, out: g * (other / out),
+    promote="number", inplace=True, check=_floats("hypot"))
+def hypot(xp, input, other):
+    """``sqrt(input ** 2 + other ** 2)``, without overflow."""
+    out = xp.sqrt(input * input + other * other)  # a quarter of the time that xp.hypot takes
+    safe = out.size and 1e-15 < out.min() and out.max() < math.inf and out.itemsize > 2
+    return out if safe else xp.hypot(input, other)
+
+
+def _copysign_input(g, input, other):
+    return F.where(input == 0, 0.0, g * (F.copysign(input, other) / input))
+
+
+@op(input=_copysign_input, other=lambda g: g * 0.0, **{**TRUE, "numbers": ("other",)}, ufunc="copysign")
+def copysign(xp, input, other):
+    """The size of `input` with the sign of `other`."""
+
+
+@op(input=_undefined("nextafter"), other=_undefined("nextafter"),
+    promote="number", ufunc="nextafter", inplace=True, check=_floats("nextafter"))
+def nextafter(xp, input, other):
+    """The next representable number after `input`, towards `other`."""
+
+
+@op(input=lambda g, input, other: g / (F.exp(other - input) + 1),
+    other=lambda g, input, other: g / (F.exp(input - other) + 1),
+    promote="number", check=_floats("logaddexp"))
+def logaddexp(xp, input, other):
+    """``log(exp(input) + exp(other))``, without overflow.
+
+    >>> ndl.logaddexp(ndl.tensor([1000.0]), ndl.tensor([1000.0]))
+    tensor([1000.6931])
+    """
+    top, gap = xp.maximum(input, other), -xp.abs(input - other)
+    return xp.where(gap == gap, top + F.log1p(xp.exp(gap)), top)  # no gap between infinities
+
+
+@op(input=lambda g, input, other: g / (F.exp2(other - input) + 1),
+    other=lambda g, input, other: g / (F.exp2(input - other) + 1),
+    promote="number", check=_floats("logaddexp2"))
+def logaddexp2(xp, input, other):
+    """``log2(2 ** input + 2 ** other)``, without overflow."""
+    top, gap = xp.maximum(input, other), -xp.abs(input - other)
+    return xp.where(gap == gap, top + F.log1p(xp.exp2(gap)) / math.log(2), top)
+
+
+@op(input=lambda g, input, other: F.where(input == 0, F.where(other <= 0, 0.0, F.xlogy(g, other)), F.xlogy(g, other)),
+    other=lambda g, input, other: g * input / other,
+    **TRUE, on="torch method special")
+def xlogy(xp, input, other):
+    """``input * log(other)``, and 0 where the input is 0 (NaN where `other` is NaN)."""
+    out = input * xp.log(other)
+    zero = input == 0
+    return xp.where(zero & (other == other), input, out) if zero.any() else out
+
+
+@op(input=lambda g, input, other: F.where(input == 0, F.where(other <= -1, 0.0, F.xlog1py(g, other)),
+                                          F.xlog1py(g, other)),
+    other=lambda g, input, other: g * input / (other + 1),
+    promote="float", numbers=True, on="special")
+def xlog1py(xp, input, other):
+    """``input * log(1 + other)``, and 0 where the input is 0 (NaN where `other` is NaN)."""
+    out = input * xp.log1p(other)
+    zero = input == 0
+    return xp.where(zero & (other == other), input, out) if zero.any() else out
+
+
+@composite(inplace=True)
+def ldexp(input, other):
+    """``input * 2 ** other``."""
+    if not isinstance(other, Tensor):
+        raise errors.not_a_tensor("ldexp", "other", 2, other)
+    exact = input.dtype.is_floating_point and not other.dtype.is_floating_point
+    return F.shift_exponent(input, other) if exact else input * F.pow(2.0, other)
+
+
+@op(input=lambda g, other: F.shift_exponent(g, other), broadcasts=True, on="")
+def shift_exponent(xp, input, other):
+    """`ldexp` for integers: no power is taken, so none can overflow."""
+    if other.dtype.kind == "b":
+        raise errors.not_implemented("ldexp", other)
+    return xp.ldexp(input, xp.clip(other, -5000, 5000).astype(xp.int32))
+
+
+def _same_dtypes(args: Any) -> None:
+    if all(isinstance(a, Tensor) for a in args) and args[0]._array.dtype != args[1]._array.dtype:
+        raise RuntimeError(f"heaviside is not yet implemented for tensors with different dtypes. (input is "
+                           f"{args[0].dtype!r}, values {args[1].dtype!r})")
+
+
+@op(input=_undefined("heaviside"), values=_undefined("heaviside"),
+    promote="number", inplace=True, check=("", _same_dtypes))
+def heaviside(xp, input, values):
+    """The step function: 0 below zero, 1 above, `values` at zero."""
+    return xp.where(input == 0, values, (input > 0).astype(input.dtype))
+
+
+@op(promote="number", ufunc="gcd", inplace=True)
+def gcd(xp, input, other):
+    """The greatest common divisor of integers."""
+
+
+@op(promote="number", ufunc="lcm", inplace=True)
+def lcm(xp, input, other):
+    """The least common multiple of integers."""
+
+
+# --- three at a time ----------------------------------------------------------------------------------------------------
+
+
+@op(input=lambda g, weight: g * (1 - weight),
+    end=lambda g, weight: g * weight,
+    weight=lambda g, input, end: g * (end - input),
+    promote="same", numbers=("weight",), inplace=True, broadcasts=True)
+def lerp(xp, input, end, weight):
+    """The way from `input` to `end`, gone by `weight`: ``input + weight * (end - input)``.
+
+    >>> ndl.lerp(ndl.tensor([0.0, 10.0]), ndl.tensor([10.0, 20.0]), 0.5)
+    tensor([ 5., 15.])
+    """
+    if input.dtype.kind != "f":
+        raise errors.not_implemented("lerp", input)
+    gap = end - input
+    near, far = weight < 0.5, end - gap * (1 - weight)  # from whichever end is nearer: exact at both
+    return xp.where(near, input + weight * gap, far)
+
+
+@op(input=lambda g: g,
+    tensor1=lambda g, tensor2, value: g * (tensor2 * value),
+    tensor2=lambda g, tensor1, value: g * (tensor1 * value),
+    promote="number", inplace=True)
+def addcmul(xp, input, tensor1, tensor2, *, value: float = 1):
+    """``input + value * tensor1 * tensor2``."""
+    product = tensor1 * tensor2
+    return input + (product if value == 1 else product * (value if input.dtype.kind == "f" else int(value)))
+
+
+def _no_integers(args: Any) -> None:
+    if all(isinstance(a, Tensor) and a._array.dtype.kind != "f" for a in args[1:3]):
+        raise RuntimeError("Integer division with addcdiv is no longer supported; use input + value * "
+                           "ndl.div(tensor1, tensor2, rounding_mode='trunc') for it, or convert to float first.")
+
+
+@op(input=lambda g: g,
+    tensor1=lambda g, tensor2, value: g * (value / tensor2),
+    tensor2=lambda g, tensor1, tensor2, value: -g * (tensor1 * value / (tensor2 * tensor2)),
+    promote="number", inplace=True, check=("biu", _no_integers))
+def addcdiv(xp, input, tensor1, tensor2, *, value: float = 1):
+    """``input + value * tensor1 / tensor2``."""
+    quotient = tensor1 / tensor2
+    return input + (quotient if value == 1 else quotient * value)
+
+
+@composite(on="torch")
+def rsub(input, other, *, alpha=1):
+    """``other - alpha * input``: subtraction the other way round."""
+    _no_bools((input, other))
+    return F.sub(*_scaled("rsub")(other, input, alpha)[1])
+
+
+# --- Python's divmod ------------------------------------------------------------------------------------------------------
+
+
+@composite(on="", name="divmod", operators=("__divmod__",), out=False)
+def divmod_(input, other):
+    """``divmod(input, other)``: the quotient, rounded down, and the remainder."""
+    return input // other, input % other
+
+
+@composite(on="", name="rdivmod", operators=("__rdivmod__",), out=False)
+def rdivmod(input, other):
+    """``divmod(other, input)``."""
+    return other // input, other % input
+
+
+for _name in ("clamp", "clip", "clamp_min", "clamp_max", "xlogy", "ldexp", "gcd", "lcm"):
+    FACES["torch"][_name + "_"] = getattr(Tensor, _name + "_")

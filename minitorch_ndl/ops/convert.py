@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from .. import backend, dtypes, errors
-from ..composite import composite, face
+from ..composite import face
 from ..faces import F
-from ..op import op
+from ..op import OPS, op
 from ..tensor import Tensor
-from .creation import order_of, wanted_dtype
+from .creation import wanted_dtype
 
 # --- what autograd records ------------------------------------------------------------------------------------------
 
@@ -25,34 +25,26 @@ def to_dtype(xp, input, target: object):
     return input.astype(getattr(target, "numpy", target))
 
 
+OPS["to_dtype"].node_name = "ToCopyBackward"  # as torch calls it
+
+
 @op(input=lambda g, source: F.to_device(g, source, source), on="", out=False)
 def to_device(xp, input, target: object, source: object):
     """The input on another device: a copy. The gradient goes back to `source`."""
     return backend.get(target).from_numpy(backend.to_numpy(input))
 
 
-@op(input=lambda g: g, out=False)
-def clone(xp, input, *, memory_format: object = None):
-    """A copy in memory of its own, through which gradients flow. (`x.detach().clone()` cuts them off.)
-
-    >>> x = ndl.ones(2)
-    >>> y = x.clone(); y[0] = 5; x
-    tensor([1., 1.])
-    """
-    return input.copy(order_of(memory_format))
-
-
 # --- to -------------------------------------------------------------------------------------------------------------
 
 
-def convert(x: Tensor, dtype: np.dtype | None, device: Any = None, copy: bool = False, memory_format: Any = None) -> Tensor:
+def convert(x: Tensor, device: Any, dtype: np.dtype | None = None, copy: bool = False, memory_format: Any = None) -> Tensor:
     """`x` in this dtype and on this device: itself where nothing has to change, unless `copy`."""
     array = x._array
     if device is not None and backend.get(device) is not backend.of_type(type(array)):
         x, copy = F.to_device(x, backend.as_device(device), x.device), False
     if dtype is not None and dtype != array.dtype:
         return F.to_dtype(x, dtype)
-    if copy or (memory_format is not None and order_of(memory_format) == "C" and not x.is_contiguous()):
+    if copy or not (memory_format is None or x.is_contiguous(memory_format)):
         return F.clone(x, memory_format)
     return x
 
@@ -104,7 +96,7 @@ def _to(name: str, dtype: dtypes.dtype) -> None:
     def method(self: Tensor, memory_format: Any = None) -> Tensor:
         if self._array.dtype is dtype.numpy and memory_format is None:
             return self
-        return convert(self, dtypes.to_numpy(dtype), None, False, memory_format)
+        return convert(self, None, dtypes.to_numpy(dtype), False, memory_format)
 
     method.__name__, method.__qualname__ = name, f"Tensor.{name}"
     method.__doc__ = f"This tensor as {dtype.name}; itself if it is that already."
@@ -128,20 +120,13 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 @face("cpu", "method")
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     """This tensor in the host's memory; itself if it is there already."""
-    return convert(self, None, "cpu", False, memory_format)
+    return convert(self, "cpu", None, False, memory_format)
 
 
 @face("cuda", "method")
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
     """This tensor on a GPU. Raises RuntimeError where there is none that we can compute on."""
-    return convert(self, None, "cuda" if device is None else device, False, memory_format)
-
-
-@composite(on="method", out=False)
-def contiguous(input, memory_format=None):
-    """The same elements, row by row in memory: the input itself if they are already, else a copy."""
-    return input if input._array.flags.c_contiguous else F.clone(input, "contiguous_format")
-
+    return convert(self, "cuda" if device is None else device, None, False, memory_format)
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------

@@ -34,6 +34,8 @@ def to_array(data: Any, dtype: np.dtype | None = None) -> np.ndarray:
             return np.array(data, dtype or data.dtype, subok=False)
         finally:
             backend.restore(token)
+    if isinstance(data, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{type(data).__name__}'; expected numbers.")
     shape, items = _leaves(data)
     return _numbers(items, dtype or _inferred(items)).reshape(shape)
 
@@ -79,8 +81,6 @@ def _inferred(items: list) -> np.dtype:
         elif issubclass(kind, (float, int)):
             new = [dtypes.number_dtype(next(i for i in items if type(i) is kind))]
         elif issubclass(kind, (str, bytes)):
-            if len(items) == 1:
-                raise TypeError(f"new(): invalid data type '{kind.__name__}'; expected numbers.")
             raise ValueError(f"too many dimensions '{kind.__name__}'; expected numbers.")
         elif issubclass(kind, complex):
             raise TypeError("tensor(): complex numbers are out of scope here; give the real and the imaginary part "
@@ -109,7 +109,7 @@ def _numbers(items: list, dtype: np.dtype) -> np.ndarray:
             return np.array(items, dtype)
         wide = np.array(items)  # narrow and unsigned integers wrap below zero, as in torch, where NumPy would refuse
         info = np.iinfo(dtype)
-        low = info.min if dtype.kind == "i" else -info.max
+        low = info.min if dtype.kind == "i" else -info.max if wide.dtype.kind == "i" else 0
         if wide.dtype != bool and wide.size and not (low <= wide.min() and wide.max() <= info.max):
             if wide.dtype.kind in "uO":
                 raise OverflowError
@@ -207,10 +207,8 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     >>> ndl.asarray([1, 2])
     tensor([1, 2])
     """
-    shared = None
-    if isinstance(obj, Tensor):
-        shared = obj if requires_grad or not obj.requires_grad else obj.detach()
-    elif isinstance(obj, np.ndarray):
+    shared = obj if isinstance(obj, Tensor) else None
+    if isinstance(obj, np.ndarray):
         shared = from_numpy(obj)
     elif isinstance(obj, (bytearray, memoryview)):
         shared = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
@@ -264,19 +262,27 @@ def made(name: str, array: Any, out: Tensor | None, requires_grad: bool) -> Tens
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients; this one is "
                                f"{result.dtype!r}. Give it dtype=ndl.float32.")
         result._requires_grad = True
-    return result if out is None else deliver(name, result, out)
+    if out is None:
+        return result
+    if out._array.shape != array.shape:
+        out.resize_(array.shape)
+    return deliver(name, result, out)
 
 
 def target_dtype(dtype: Any, out: Tensor | None) -> np.dtype:
     """What a factory makes: the dtype asked for, else that of `out`, else the default one."""
-    if dtype is not None:
-        return dtypes.to_numpy(dtype)
-    return dtypes.default_float() if out is None else out._array.dtype
+    if dtype is None:
+        return dtypes.default_float() if out is None else out._array.dtype
+    wanted = dtypes.to_numpy(dtype)
+    if out is not None and out._array.dtype != wanted:
+        raise RuntimeError(f"dtype {errors._title(wanted)} does not match dtype of out parameter "
+                           f"({errors._title(out._array.dtype)}); leave dtype= away.")
+    return wanted
 
 
-def order_of(memory_format: Any) -> str:
-    """NumPy's word for a memory format: as the original (K), unless told otherwise."""
-    return "C" if memory_format is not None and "contiguous" in str(memory_format) else "K"
+def order_of(memory_format: Any, array: Any) -> str:
+    """NumPy's word for the order of a tensor like this one: as it is (K), unless told otherwise or it is expanded."""
+    return "C" if memory_format is dtypes.contiguous_format or 0 in array.strides else "K"
 
 
 def _family(name: str, what: str, example: str) -> None:
@@ -292,7 +298,7 @@ def _family(name: str, what: str, example: str) -> None:
     def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
              memory_format: Any = None, pin_memory: bool = False) -> Tensor:
         xp = place_of(f"{name}_like", input, device).xp
-        array = getattr(xp, f"{name}_like")(input._array, wanted_dtype(dtype), order_of(memory_format))
+        array = getattr(xp, f"{name}_like")(input._array, wanted_dtype(dtype), order_of(memory_format, input._array))
         return made(name, array, None, requires_grad)
 
     def new(self: Tensor, *args: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -319,10 +325,20 @@ _family("empty", "not filled with anything: whatever was in that memory", """>>>
 Size([2, 3])""")
 
 
-def _filled(place: Any, shape: tuple, value: Any, dtype: np.dtype | None) -> Any:
-    if isinstance(value, Tensor):
+def number_of(name: str, value: Any, dtype: np.dtype | None = None) -> np.ndarray:
+    """A number, or a 0-d tensor, as a 0-d array. Raises RuntimeError where `dtype` cannot hold it."""
+    if isinstance(value, Tensor) and not value.ndim:
         value = value.item()
-    return place.xp.full(shape, _numbers([value], dtype or dtypes.number_dtype(value))[0])
+    if not isinstance(value, (bool, int, float, np.number, np.bool_)):
+        raise TypeError(f"{name}(): argument 'fill_value' (position 2) must be Number, not {type(value).__name__}")
+    dtype = dtype or dtypes.number_dtype(value)
+    try:
+        found = _numbers([value], dtype)[0]
+    except ValueError:
+        found = np.inf
+    if abs(found) == np.inf != abs(value):
+        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {name} got {value}.")
+    return found
 
 
 @face("full")
@@ -336,7 +352,8 @@ def full(size: Any, fill_value: Any, *, out: Tensor | None = None, dtype: Any = 
     (tensor([7, 7]), tensor([0.5000, 0.5000]))
     """
     wanted = None if dtype is None and out is None else target_dtype(dtype, out)
-    return made("full", _filled(backend.get(device), shape_of("full", (size,)), fill_value, wanted), out, requires_grad)
+    array = backend.get(device).xp.full(shape_of("full", (size,)), number_of("full", fill_value, wanted))
+    return made("full", array, out, requires_grad)
 
 
 @face("full_like")
@@ -348,8 +365,8 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any 
     """
     place = place_of("full_like", input, device)
     wanted = wanted_dtype(dtype) or input._array.dtype
-    array = place.xp.empty_like(input._array, wanted, order_of(memory_format))
-    array[...] = _filled(place, (), fill_value, wanted)
+    array = place.xp.empty_like(input._array, wanted, order_of(memory_format, input._array))
+    array[...] = number_of("full_like", fill_value, wanted)
     return made("full_like", array, None, requires_grad)
 
 
@@ -387,9 +404,12 @@ def eye(n: int, m: int | None = None, *, out: Tensor | None = None, dtype: Any =
     tensor([[1., 0.],
             [0., 1.]])
     """
-    for size in (n, m):
+    for title, size in (("n", n), ("m", m)):
+        if size is not None and not hasattr(size, "__index__"):
+            raise TypeError(f"eye(): argument '{title}' must be int, not {type(size).__name__}")
         if size is not None and size < 0:
-            raise RuntimeError(f"n must be greater or equal to 0, got {size}: eye takes the numbers of rows and columns.")
+            raise RuntimeError(f"{title} must be greater or equal to 0, got {size}: eye takes the numbers of rows and "
+                               f"columns.")
     array = backend.get(device).xp.eye(n, m, dtype=target_dtype(dtype, out))
     return made("eye", array, out, requires_grad)
 
@@ -403,14 +423,44 @@ def zeroed(xp, input):
 # --- ranges -------------------------------------------------------------------------------------------------------
 
 
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, (Tensor, np.generic)) else value
+def _ends(name: str, dtype: Any, out: Tensor | None, *values: Any) -> tuple[np.dtype, list]:
+    """The dtype of a range, and the numbers that describe it: of an integer range, integers."""
+    numbers = []
+    for value in values:
+        if isinstance(value, Tensor) and value.ndim:
+            raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got start with "
+                               f"{value.ndim} dimension(s).")
+        numbers.append(value.item() if isinstance(value, (Tensor, np.generic)) else value)
+        if not isinstance(numbers[-1], (bool, int, float)):
+            raise TypeError(f"{name}(): argument must be Number, not {type(value).__name__}")
+    wanted = _inferred(numbers) if name == "arange" and dtype is None and out is None else target_dtype(dtype, out)
+    if wanted.kind == "b":
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'; use another dtype, then .bool().")
+    return wanted, numbers
+
+
+def _steps(name: str, low: Any, high: Any, by: Any, dtype: np.dtype, last: bool) -> np.ndarray:
+    """The numbers from low by steps up to high; `last`: and high itself, if a step reaches it."""
+    if by == 0:
+        raise RuntimeError(f"step must be nonzero: {name} would never reach its end.")
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise RuntimeError(f"unsupported range: {low} -> {high}")
+    if (high - low) * by < 0:
+        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: {name} from {low} to {high} in "
+                           f"steps of {by}.")
+    if dtype.kind in "iu" and (last or dtype == np.int64):
+        low, high, by = int(low), int(high), int(by)
+        count = (high - low) // by + 1 if last else -((low - high) // by)
+    else:
+        count = math.floor((high - low) / by) + 1 if last else math.ceil((high - low) / by)
+    if dtype.kind in "iu":
+        return (int(low) + np.arange(count) * int(by)).astype(dtype)
+    return (low + np.arange(count) * float(by)).astype(dtype)
 
 
 @face("arange")
-def arange(*args: Any, start: Any = None, end: Any = None, step: Any = None, out: Tensor | None = None,
-           dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-           pin_memory: bool = False) -> Tensor:
+def arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, out: Tensor | None = None, dtype: Any = None,
+           layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """``arange(end)``, ``arange(start, end, step=1)``: the numbers from start up to, not including, end.
 
     Integers give int64, floats the default dtype. Raises RuntimeError for a step of 0 or away from end.
@@ -419,59 +469,47 @@ def arange(*args: Any, start: Any = None, end: Any = None, step: Any = None, out
     >>> ndl.arange(5), ndl.arange(1, 2.5, 0.5)
     (tensor([0, 1, 2, 3, 4]), tensor([1.0000, 1.5000, 2.0000]))
     """
-    given = list(args)
-    if len(given) == 1 and end is None:
-        end = given.pop()
-    names = {"start": start, "end": end, "step": step}
-    for name, value in zip(("start", "end", "step"), given, strict=False):
-        names[name] = value
-    if names["end"] is None or len(given) > 3:
+    if len(args) == 1 and end is None:
+        end = args[0]
+    else:
+        start, end, step = (*args, *(start, end, step)[len(args):])[:3]
+    if end is None or len(args) > 3:
         raise TypeError(f"arange() received an invalid combination of arguments: got {args}; expected arange(end) or "
                         f"arange(start, end, step=1).")
-    low, high, by = _number(names["start"] or 0), _number(names["end"]), _number(1 if names["step"] is None else names["step"])
-    if dtype is not None or out is not None:
-        wanted = target_dtype(dtype, out)
-    else:
-        wanted = _inferred([low, high, by])
-    if by == 0:
-        raise RuntimeError("step must be nonzero: arange would never reach its end.")
-    if not math.isfinite(low) or not math.isfinite(high):
-        raise RuntimeError(f"unsupported range: {low} -> {high}")
-    if (high - low) * by < 0:
-        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: arange from {low} to {high} in "
-                           f"steps of {by}.")
-    if wanted.kind in "iu":
-        whole = wanted == np.int64
-        count = -(-(int(high) - int(low)) // int(by)) if whole and int(by) else math.ceil((high - low) / by)
-        array = (int(low) + np.arange(count) * int(by)).astype(wanted)
-    else:
-        array = (low + np.arange(math.ceil((high - low) / by)) * float(by)).astype(wanted)
+    wanted, (start, end, step) = _ends("arange", dtype, out, start, end, step)
+    array = _steps("arange", start, end, step, wanted, last=False)
     return made("arange", backend.get(device).from_numpy(array), out, requires_grad)
 
 
 @face("range")
-def range(start: Any = 0, end: Any = None, step: Any = 1, **how: Any) -> Tensor:
+def range_(start: Any = 0, end: Any = None, step: Any = 1, *, out: Tensor | None = None, dtype: Any = None,
+           layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """As `arange`, but with its end, and of the default dtype. Deprecated in torch.
 
     >>> ndl.range(1, 3)
     tensor([1., 2., 3.])
     """
     start, end = (0, start) if end is None else (start, end)
-    how.setdefault("dtype", dtypes.get_default_dtype())
-    return arange(start, start + (math.floor((end - start) / step) + 0.5) * step, step, **how)
+    wanted, (start, end, step) = _ends("range", dtype, out, start, end, step)
+    array = _steps("range", start, end, step, wanted, last=True)
+    return made("range", backend.get(device).from_numpy(array), out, requires_grad)
 
 
-def _between(start: Any, end: Any, steps: int, dtype: np.dtype) -> np.ndarray:
+def _between(name: str, start: Any, end: Any, steps: Any, dtype: Any, out: Tensor | None) -> tuple[np.dtype, np.ndarray]:
     """`steps` numbers from start to end, counted from the nearer one, so that both ends are exact."""
+    wanted, (start, end, steps) = _ends(name, dtype, out, start, end, steps)
+    if not isinstance(steps, int):
+        raise TypeError(f"{name}() received an invalid combination of arguments: steps must be int, not float.")
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative; got {steps}.")
-    real = np.dtype(np.float64) if dtype.kind != "f" else dtype
-    first, last = real.type(start), real.type(end)
-    if steps == 1:
-        return np.array([first])
+    first, last = (number_of(name, v, wanted) for v in (start, end))
+    if wanted.kind != "f":
+        first, last = np.float64(first), np.float64(last)
+    real = first.dtype.type
     i = np.arange(steps)
-    step = (last - first) / real.type(max(steps - 1, 1))
-    return np.where(i < steps // 2, first + step * i.astype(real), last - step * (steps - 1 - i).astype(real))
+    step = (last - first) / real(max(steps - 1, 1))
+    forward, backward = first + step * i.astype(real), last - step * (steps - 1 - i).astype(real)
+    return wanted, np.where(i < steps // 2, forward, backward) if steps != 1 else forward
 
 
 @face("linspace")
@@ -484,9 +522,8 @@ def linspace(start: Any, end: Any, steps: int, *, out: Tensor | None = None, dty
     >>> ndl.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    wanted = target_dtype(dtype, out)
-    array = _between(_number(start), _number(end), _number(steps), wanted).astype(wanted, copy=False)
-    return made("linspace", backend.get(device).from_numpy(array), out, requires_grad)
+    wanted, numbers = _between("linspace", start, end, steps, dtype, out)
+    return made("linspace", backend.get(device).from_numpy(numbers.astype(wanted, copy=False)), out, requires_grad)
 
 
 @face("logspace")
@@ -499,8 +536,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Tenso
     >>> ndl.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    wanted = target_dtype(dtype, out)
-    exponents = _between(_number(start), _number(end), _number(steps), wanted)
+    wanted, exponents = _between("logspace", start, end, steps, dtype, out)
     token = backend.hush()
     array = np.power(float(base), exponents.astype(np.float64)).astype(wanted)
     backend.restore(token)

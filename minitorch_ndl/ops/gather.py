@@ -30,7 +30,7 @@ def _checked_index(op: str, index: Any, size: int, dim: int) -> Any:
 # --- gather and scatter: one index for every element ------------------------------------------------------------------
 
 
-def _along(op: str, input: Any, dim: int, index: Any, src: Any = None) -> tuple[int, Any]:
+def along(op: str, input: Any, dim: int, index: Any, src: Any = None) -> tuple[int, Any]:
     """The dimension counted from the front, and where `index` points to as a NumPy index of `input`."""
     n = max(input.ndim, 1)
     at = normal_dim(dim, input.ndim, op)
@@ -55,7 +55,7 @@ def _grid(xp: Any, at: int, index: Any) -> tuple:
                  for d, k in enumerate(index.shape))
 
 
-def _flat(xp: Any, shape: Sizes, at: int, index: Any) -> Any:
+def flat_places(xp: Any, shape: Sizes, at: int, index: Any) -> Any:
     """Where `index` points to, counted through all elements of an array of `shape`."""
     step, places = 1, 0
     for d in range(len(shape) - 1, -1, -1):
@@ -74,7 +74,7 @@ def gather(xp, input, dim: int, index, *, sparse_grad: bool = False):
     tensor([[1, 1],
             [4, 3]])
     """
-    at, index_ = _along("gather", input, dim, index)
+    at, index_ = along("gather", input, dim, index)
     if index_ is None:
         return xp.zeros(index.shape, input.dtype)
     if not input.ndim:
@@ -93,7 +93,7 @@ def gather_backward(xp, input, dim: int, index, shape: object):
 
 
 def _scatter(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
-    at, index_ = _along("scatter", target, dim, index, src)
+    at, index_ = along("scatter", target, dim, index, src)
     if index_ is None:
         return
     if getattr(src, "ndim", 0):
@@ -106,7 +106,7 @@ def _scatter(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
 
 
 def _scatter_add(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
-    at, index_ = _along("scatter_add", target, dim, index, src)
+    at, index_ = along("scatter_add", target, dim, index, src)
     if index_ is None:
         return
     index = index if index.ndim else index.reshape(1)
@@ -114,12 +114,12 @@ def _scatter_add(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
     if not target.ndim:
         target += src.sum(dtype=target.dtype)
     elif target.flags.c_contiguous:  # add.at is several times as fast on one flat index
-        xp.add.at(target.reshape(-1), _flat(xp, target.shape, at, index).reshape(-1), src.reshape(-1))
+        xp.add.at(target.reshape(-1), flat_places(xp, target.shape, at, index).reshape(-1), src.reshape(-1))
     else:
         xp.add.at(target, _grid(xp, at, index), src)
 
 
-def _picked(g: Any, dim: int, index: Any, src_shape: Any) -> Any:
+def picked(g: Any, dim: int, index: Any, src_shape: Any) -> Any:
     """The gradient of `src`: what `index` names of `g`, and zeros where `src` is larger than `index`."""
     got = F.gather(g, dim, index)
     if tuple(got.shape) == tuple(src_shape):
@@ -128,7 +128,7 @@ def _picked(g: Any, dim: int, index: Any, src_shape: Any) -> Any:
 
 
 @op(input=lambda g, dim, index: F.place(g, dim, index, 0.0),
-    src=lambda g, dim, index, src_shape: _picked(g, dim, index, src_shape),
+    src=lambda g, dim, index, src_shape: picked(g, dim, index, src_shape),
     on="", out=False, inplace=True, numbers=True, promote=None,
     write=lambda xp, target, dim, index, src: _scatter(xp, target, dim, index, _like(src, target)))
 def place(xp, input, dim: int, index, src):
@@ -146,7 +146,7 @@ def _like(value: Any, target: Any) -> Any:
     return value.astype(target.dtype)
 
 
-@op(input=lambda g: g, src=lambda g, dim, index, src_shape: _picked(g, dim, index, src_shape), inplace=True,
+@op(input=lambda g: g, src=lambda g, dim, index, src_shape: picked(g, dim, index, src_shape), inplace=True,
     promote="same", broadcasts=False,
     write=lambda xp, target, dim, index, src: _scatter_add(xp, target, dim, index, src))
 def scatter_add(xp, input, dim: int, index, src):
@@ -173,7 +173,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     return _scatter_form(input, dim, index, src, value, reduce, F.place, F.scatter_reduce)
 
 
-@composite(on="method", out=False)
+@composite(name="scatter_", on="method", out=False)
 def scatter_(input, dim, index, src=None, *, value=None, reduce=None):
     """In-place version of `scatter`."""
     return _scatter_form(input, dim, index, src, value, reduce, F.place_, Tensor.scatter_reduce_)
@@ -457,25 +457,3 @@ def one_hot(xp, tensor, num_classes: int = -1):
     out = xp.zeros((tensor.size, n), tensor.dtype)
     out[xp.arange(tensor.size), tensor.reshape(-1)] = 1
     return out.reshape((*tensor.shape, n))
-
-
-# --- several values at one place, combined ----------------------------------------------------------------------------
-
-_COMBINE = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}
-
-
-def _reduced(xp: Any, target: Any, places: Any, src: Any, reduce: str, include_self: bool) -> None:
-    """Combine `src` into `target` at `places`, an index of as many elements as `src` has."""
-    if not include_self:
-        start = {"sum": 0, "mean": 0, "prod": 1, "amax": src.min(initial=_largest(xp, src.dtype)),
-                 "amin": src.max(initial=_smallest(xp, src.dtype))}[reduce]
-        target[places] = start
-    getattr(xp, _COMBINE[reduce]).at(target, places, src)
-    if reduce == "mean":
-        counts = xp.full(target.shape, int(include_self), target.dtype)
-        xp.add.at(counts, places, counts.dtype.type(1))
-        xp.maximum(counts, 1, out=counts)
-        if target.dtype.kind == "f":
-            target /= counts
-        else:
-            target //= counts

@@ -116,7 +116,7 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         dtype = dtype.dtype
     elif dtype is Tensor:
         dtype = dtypes.get_default_dtype()
-    return convert(self, dtypes.to_numpy(dtype))
+    return convert(self, None, dtypes.to_numpy(dtype))
 
 
 @face("new", "method")

@@ -128,7 +128,7 @@ def _mismatch(a: tuple, b: tuple) -> RuntimeError:
     else:
         batch = list(b[:-2] if len(a) <= 2 else a[:-2])
         words = (f"Expected size for first two dimensions of batch2 tensor to be: {[*batch, a[-1]]} "
-                 f"but got: {[*b[:-1]]}.")
+                 f"but got: {[*b[:-1]]}")
     fix = "" if a[-1] not in b[-1:] else " Transpose the second one: a @ b.mT." if len(b) > 1 else ""
     return RuntimeError(f"{words}: matmul of {_show(a)} and {_show(b)} sums over the last dimension of the first and "
                         f"the {'second to last' if len(b) > 1 else 'only'} one of the second, which must be equal; "

@@ -151,7 +151,7 @@ def _draw_new(name: str, shape: tuple, draw: Draw, generator: Any, out: Any, dty
 def _draw_like(name: str, input: Tensor, draw: Draw, dtype: Any, device: Any, generator: Any, memory_format: Any,
                requires_grad: bool, scattered: Draw | None = None) -> Tensor:
     place = place_of(name, input, device)
-    like = np.empty_like(backend.to_numpy(input._array), wanted_dtype(dtype), order_of(memory_format))
+    like = np.empty_like(backend.to_numpy(input._array), wanted_dtype(dtype), order_of(memory_format, input._array))
     like[...] = fill(like, generator, draw, scattered)
     return made(name, place.from_numpy(like), None, requires_grad)
 
@@ -290,4 +290,4 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     tensor([1, 1])
     """
     drawn = (generator or default_generator).multinomial(backend.to_numpy(input._array), num_samples, replacement)
-    return wrap(backend.of_type(type(input._array)).from_numpy(drawn))
+    return wrap(backend.of_type(type(input._array)).from_numpy(np.ascontiguousarray(drawn)))

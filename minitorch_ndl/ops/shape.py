@@ -51,6 +51,10 @@ def reshape(xp, input, shape: Sizes):
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
+    return reshaped(input, shape)
+
+
+def reshaped(input: Any, shape: Sizes) -> Any:
     try:
         if not shape or min(shape) >= -1:  # NumPy would take -2 for -1
             return input.reshape(shape)
@@ -68,8 +72,8 @@ def view(xp, input, shape: Sizes):
     >>> ndl.arange(6).view(3, 2).shape
     Size([3, 2])
     """
-    out = F.reshape(input, shape)
-    if input.size and not shares_memory(out, input):
+    out = reshaped(input, shape)
+    if not shares_memory(out, input) and input.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
             f"contiguous subspaces): no view of shape {list(shape)} exists of this tensor of shape {list(input.shape)}, "
@@ -78,9 +82,9 @@ def view(xp, input, shape: Sizes):
 
 
 def _view_or_dtype(self: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
-    if shape and isinstance(shape[0], Dtype):
-        (dtype,) = shape
-    return view(self, *shape) if dtype is None else view_dtype(self, dtype)
+    if shape and type(shape[0]) is not Dtype:
+        return view(self, *shape)
+    return view_dtype(self, *shape) if dtype is None else view_dtype(self, dtype)
 
 
 Tensor.view = functools.update_wrapper(_view_or_dtype, view)
@@ -294,7 +298,7 @@ def adjoint(xp, input):
 
 def _reversed(x: Tensor) -> Tensor:
     """The dimensions in reverse order. A view."""
-    return F.t(x) if x.ndim == 2 else F.permute(x, tuple(range(x.ndim))[::-1])
+    return F.permute(x, tuple(range(x.ndim))[::-1])
 
 
 def _matrix_transposed(x: Tensor) -> Tensor:

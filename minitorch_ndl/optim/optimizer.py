@@ -152,15 +152,16 @@ class Optimizer:
             xp = backend.of_type(type(array)).xp
             scratch = self._scratch(xp, array)
             if maximize:
-                g = -g
+                g = xp.negative(g, out=self._scratch(xp, array, "gradient"))
             if decay:
-                g = g + xp.multiply(array, decay, out=scratch)
+                xp.multiply(array, decay, out=scratch)
+                g = xp.add(g, scratch, out=self._scratch(xp, array, "gradient"))
             self._update(xp, array, g, self.state[p], group, scratch)
             views.bump(p)
 
-    def _scratch(self, xp: Any, like: Any) -> Any:
+    def _scratch(self, xp: Any, like: Any, purpose: str = "") -> Any:
         """An array of the shape and dtype of `like` to compute in; its contents last until the next parameter's turn."""
-        key = type(like), like.dtype
+        key = type(like), like.dtype, purpose
         flat = self._room.get(key)
         if flat is None or flat.size < like.size:
             flat = self._room[key] = xp.empty(like.size, like.dtype)

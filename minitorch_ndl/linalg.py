@@ -1,0 +1,9 @@
+"""torch.linalg by its names: the operations are defined in `ops/linalg.py`, `ops/decompositions.py` and `ops/matmul.py`.
+
+https://pytorch.org/docs/stable/linalg.html
+"""
+
+from . import ops as ops
+from .faces import FACES as _FACES
+
+globals().update(_FACES["linalg"])

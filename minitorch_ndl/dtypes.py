@@ -87,7 +87,7 @@ def to_numpy(d: Any) -> np.dtype:
         return _PYTHON[d].numpy  # type: ignore[return-value]
     try:
         found = np.dtype(d)
-    except TypeError:
+    except (TypeError, ValueError):
         found = None
     if found not in BY_NUMPY:
         raise TypeError(f"dtype: expected one of {', '.join(repr(t) for t in ALL if t.numpy)}; got {d!r}.")

@@ -230,7 +230,7 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
     for method, function in (methods or {}).items():
         function.__name__ = method
         setattr(Tensor, method, function)
-    if in_place is not None:
+    if in_place is not None and places:
         def call_in_place(*args: Any, **kwargs: Any) -> Any:
             write = in_place
             if kwargs or variadic or len(args) != count:

@@ -20,7 +20,8 @@ from .autograd.grad_mode import enable_grad
 from .autograd.node import Node, next_number
 from .autograd.rule import version, zeros
 from .faces import F, publish
-from .op import OPS, Op, _inner, dispatch
+from .dispatch import OPS, Op, dispatch
+from .op import inner_face
 from .tensor import Tensor, counter, wrap
 
 
@@ -149,7 +150,7 @@ def fused(reference: Callable, *, on: str = "torch method", aliases: Sequence[st
 
         call = publish(title, record.signature, run, on=on, aliases=aliases, out=out, doc=record.doc, kernel=forward)
         call.op = record  # type: ignore[attr-defined]
-        setattr(F, title, _inner(record, run))
+        setattr(F, title, inner_face(record, run))
         return call
 
     return define

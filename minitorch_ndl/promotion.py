@@ -19,7 +19,7 @@ from .faces import F
 from .tensor import Tensor, wrap
 
 if TYPE_CHECKING:
-    from .op import Op
+    from .dispatch import Op
 
 # Python numbers as 0-d arrays: NumPy multiplies by such an array in half the time that it takes for a Python float.
 _numbers: dict[np.dtype, dict[Any, np.ndarray]] = {d: {} for d in dtypes.BY_NUMPY}

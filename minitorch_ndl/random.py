@@ -88,8 +88,13 @@ class Generator:
         """The seed that the stream began with."""
         return self._seed
 
-    def get_state(self) -> np.ndarray:
+    def get_state(self) -> Any:
         """Where the stream is, as torch writes it down: uint8 (5056,)."""
+        return self._as_tensor(self._state())
+
+    _as_tensor = staticmethod(lambda array: array)  # ops/randoms.py sets it: tensors live higher up
+
+    def _state(self) -> np.ndarray:
         state = np.zeros(1, _STATE)
         with self._lock:
             state["seed"], state["seeded"], state["next"] = self._seed, 1, self._next
@@ -130,7 +135,7 @@ class Generator:
         return type(self)(self.device).set_state(self.get_state())
 
     def __reduce__(self) -> tuple:
-        return type(self), (str(self.device),), self.get_state()
+        return type(self), (str(self.device),), self._state()
 
     def __setstate__(self, state: np.ndarray) -> None:
         self.set_state(state)
@@ -204,16 +209,17 @@ class Generator:
         out[out == dtype.type(high)] = low  # rounded up to the open end
         return out
 
-    def normal(self, shape: Any, dtype: Any = _FLOAT32, mean: Any = 0.0, std: Any = 1.0) -> np.ndarray:
+    def normal(self, shape: Any, dtype: Any = _FLOAT32, mean: Any = 0.0, std: Any = 1.0,
+               pairs: bool = False) -> np.ndarray:
         """Normal; `mean` and `std` are numbers, or arrays that broadcast to `shape`.
 
         Fewer than 16 values come in pairs, in float64 (`_normal`); more come in blocks of 16 (`_box_muller`):
-        values that do not fill one are drawn and dropped, and then the last 16 are drawn anew.
-        Raises RuntimeError for a negative std.
+        values that do not fill one are drawn and dropped, and then the last 16 are drawn anew. `pairs`: pairs
+        however many (torch does so where memory has gaps). Raises RuntimeError for a negative std.
         """
         dtype = _floating("normal", dtype)
         if isinstance(mean, np.ndarray) or isinstance(std, np.ndarray):
-            if not np.all(std >= 0):
+            if isinstance(std, np.ndarray) and not np.all(std >= 0):
                 raise RuntimeError("normal expects all elements of std >= 0.0, the root of the variance.")
             scale = isinstance(std, np.ndarray)
             out = self.normal(shape, dtype, 0.0, 1.0 if scale else std)
@@ -226,7 +232,7 @@ class Generator:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}; std**2 is the variance.")
 
         def sample(n: int) -> np.ndarray:
-            z = self._normals(n) if n < 16 else self._blocks_of_normals(n, dtype)
+            z = self._normals(n) if n < 16 or pairs else self._blocks_of_normals(n, dtype)
             if mean != 0 or std != 1:
                 z *= std
                 z += mean
@@ -568,7 +574,7 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def get_rng_state() -> np.ndarray:
+def get_rng_state() -> Any:
     """Where the default generator's stream is: uint8 (5056,)."""
     return default_generator.get_state()
 

@@ -275,6 +275,14 @@ class Tensor(Methods):
         """How many in-place writes this tensor's memory has seen."""
         return self._counter[0] if self._counter else 0
 
+    @property
+    def _base(self) -> Tensor | None:
+        """What this tensor is a view of, or None."""
+        return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
     def detach(self) -> Tensor:
         """A tensor on the same memory, cut off from the graph. A write through either is noticed by both.
 

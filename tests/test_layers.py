@@ -17,7 +17,7 @@ LAYERS = [
     ("autograd.node",),
     ("tensor",),
     ("autograd",),
-    ("faces", "promotion", "op", "composite", "fused"),
+    ("faces", "promotion", "dispatch", "fast", "op", "composite", "fused"),
     ("ops",),
     ("nn.functional", "linalg", "special", "serialization"),
     ("nn", "optim", "utils", "datasets", "transforms"),

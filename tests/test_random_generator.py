@@ -203,22 +203,22 @@ def test_a_copy_goes_on_with_the_same_numbers(how, drawn):
 
 def test_the_layout_of_the_state():
     g = seeded(5)
-    state = g.get_state()
+    state = g.get_state().numpy()
     assert state.dtype == np.uint8 and state.shape == (5056,)
     seed, left_and_seeded, used, first_of_key = state[:32].view("<u8").tolist()
     assert (seed, left_and_seeded, used, first_of_key) == (5, 1 | 1 << 32, 0, 5)
     g.uniform((10,))
-    assert g.get_state()[:24].view("<u8").tolist() == [5, (625 - 10) | 1 << 32, 10]
+    assert g.get_state().numpy()[:24].view("<u8").tolist() == [5, (625 - 10) | 1 << 32, 10]
     first, second = g.clone_state().normal((2,), "float64")
-    assert not g.get_state()[5016:].any()  # no normal waits
+    assert not g.get_state().numpy()[5016:].any()  # no normal waits
     assert g.normal((1,), "float64") == first
-    assert g.get_state()[5024:5032].view("<f8") == second
-    assert g.get_state()[5040] == 1
+    assert g.get_state().numpy()[5024:5032].view("<f8") == second
+    assert g.get_state().numpy()[5040] == 1
 
 
 def test_a_state_is_a_snapshot():
     g = seeded()
-    state = g.get_state()
+    state = g.get_state().numpy()
     kept = state.copy()
     a = g.uniform((1000,))
     np.testing.assert_array_equal(state, kept)
@@ -434,7 +434,7 @@ def test_what_overflows_is_infinite_without_a_warning():
 
 # Errors
 
-STATE = Generator().get_state()
+STATE = Generator().get_state().numpy()
 ODD_STATE = STATE.copy()
 ODD_STATE[16] = 9  # nine words used, and a whole block left
 ERRORS = {

@@ -142,7 +142,7 @@ class _Rule:
         shape, dtype = self.shapes[i]
         if grad._array.dtype != dtype.numpy:
             grad = grad.to(dtype)
-        value = grad if create_graph else grad._array
+        value = grad if create_graph else grad._array[...]  # a view: the engine must not think that it owns this array
         if value.shape != shape:
             extra = len(value.shape) - len(shape)
             if extra < 0 or any(n not in (1, m) for n, m in zip(shape, value.shape[extra:], strict=True)):
@@ -262,7 +262,7 @@ def _output(out: Tensor, number: int, node: Node, ctx: FunctionCtx, is_input: bo
     edge = node if node.outputs is None else Output(node, number)
     if _among(out, ctx._constant) or out._array.dtype.kind != "f":
         node.rule.constant.add(number)
-        return out.detach() if is_input and not _among(out, ctx._dirty) else out
+        return out.detach() if (is_input or out.requires_grad) and not _among(out, ctx._dirty) else out
     if _among(out, ctx._dirty):
         views.check_writable(out, True, node.rule.name)
         views.bump(out)
@@ -270,6 +270,8 @@ def _output(out: Tensor, number: int, node: Node, ctx: FunctionCtx, is_input: bo
         return out
     if is_input:
         out = _same_as_input(out)
+    elif out._edge is not None or out._requires_grad:  # somebody else's, such as a parameter
+        out = out.detach()
     if out._view is not None:
         out._view.forbidden = "custom"
     out._edge = edge
@@ -333,6 +335,6 @@ class Variable(metaclass=_IsTensor):
         if not isinstance(data, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
         if volatile:
-            warnings.warn("volatile was removed (Variable.volatile is always False). Use `with ndl.no_grad():` instead.",
+            warnings.warn("volatile was removed and now has no effect. Use `with ndl.no_grad():` instead.",
                           stacklevel=2)
         return data.detach().requires_grad_(requires_grad)

@@ -6,6 +6,7 @@ operations (`op.py`), user functions (`function.py`) and writes through views (`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from .. import backend, errors
 from ..tensor import Tensor, counter, wrap
 from .node import Node, Output
+
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 class Rule:
@@ -125,6 +128,16 @@ def version(holder: Any) -> Any:
         return versions if any(versions) else 0
     state = holder._counter
     return 0 if state is None else state[0]
+
+
+def called_from() -> list[str]:
+    """The lines of the user's program that led here."""
+    import traceback  # only while anomalies are being looked for
+
+    frames = traceback.extract_stack()
+    while frames and frames[-1].filename.startswith(_PACKAGE):
+        frames.pop()
+    return traceback.format_list(frames)
 
 
 def _only_tensors(value: Any) -> Any:

@@ -51,3 +51,8 @@ class Buffer(Tensor):
         tensor = _shared(cls, data)
         tensor.persistent = persistent
         return tensor
+
+
+def unset(*sizes: int, device: Any = None, dtype: Any = None) -> Parameter:
+    """A parameter of these sizes, to be filled by `nn.init`."""
+    return Parameter(empty(*sizes, device=device, dtype=dtype))

@@ -5,7 +5,7 @@ To read: `unary.py` and `binary.py` first (a function and its derivative a line)
 
 import importlib
 
-FAMILIES = ("shape", "region", "rearrange", "index", "creation", "memory", "convert", "legacy", "randoms", "unary", "binary", "compare", "special", "activation", "reduce",
+FAMILIES = ("shape", "region", "rearrange", "index", "brackets", "creation", "memory", "convert", "legacy", "randoms", "unary", "binary", "compare", "special", "activation", "reduce",
             "scan", "order", "join", "gather", "combine", "search", "matmul", "einsum", "affine", "solve", "decompositions", "magnitude", "linalg", "dropout", "loss", "embedding", "conv",
             "pool", "norm", "attention", "resample", "distance")
 

@@ -144,7 +144,7 @@ def put(input, index, source, accumulate=False):
         raise IndexError(f"put_(): Expected source and index to have the same number of elements, but got "
                          f"source.numel() = {source.numel()}, index.numel() = {index.numel()}")
     index = F.reshape(_checked_places("put_", input, index), (-1,))
-    place = F.index_put_add if accumulate else F.index_put_at
+    place = F.add_to if accumulate else F.put_at
     return F.reshape(place(F.reshape(input, (-1,)), [index], (0,), F.reshape(source, (-1,))), input.shape)
 
 

@@ -37,7 +37,8 @@ def to_array(data: Any, dtype: np.dtype | None = None) -> np.ndarray:
     if isinstance(data, (str, bytes)):
         raise TypeError(f"new(): invalid data type '{type(data).__name__}'; expected numbers.")
     shape, items = _leaves(data)
-    return _numbers(items, dtype or _inferred(items)).reshape(shape)
+    inferred = _inferred(items)  # also refuses what is no number
+    return _numbers(items, dtype or inferred).reshape(shape)
 
 
 def _leaves(data: Any) -> tuple[list[int], list]:

@@ -470,7 +470,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
     if pos_weight is None:
         losses = F.surprise_of_logits(input, target)
     else:
-        zero = F.zeros_like(input)  # surprise_of_logits(x, 0) is softplus(x)
+        zero = input.new_zeros(())  # surprise_of_logits(x, 0) is softplus(x)
         losses = (1 - target) * F.surprise_of_logits(input, zero) \
             + pos_weight * target * F.surprise_of_logits(-input, zero)
     return reduced(losses if weight is None else losses * weight, reduction)

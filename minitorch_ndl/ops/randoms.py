@@ -18,26 +18,23 @@ from ..faces import F, deliver
 from ..op import op
 from ..random import Generator, default_generator
 from ..tensor import Tensor, wrap
-from .creation import made, order_of, place_of, shape_of, target_dtype, wanted_dtype
+from .creation import made, number_of, order_of, place_of, shape_of, target_dtype, wanted_dtype
 
 Draw = Callable[[Generator, tuple, np.dtype], np.ndarray]
 
-for _function in (streams.manual_seed, streams.seed, streams.initial_seed):
+for _function in (streams.manual_seed, streams.seed, streams.initial_seed, streams.get_rng_state, streams.set_rng_state):
     face(_function.__name__)(_function)
 face("Generator")(Generator)
 face("default_generator")(default_generator)
+Generator._as_tensor = staticmethod(wrap)
 
 
-@face("get_rng_state")
-def get_rng_state() -> Tensor:
-    """The default generator's state, as torch lays it out: uint8 (5056,)."""
-    return wrap(default_generator.get_state())
-
-
-@face("set_rng_state")
-def set_rng_state(new_state: Tensor) -> None:
-    """Let the default generator go on from a state that `get_rng_state`, here or in torch, returned."""
-    default_generator.set_state(new_state._array if isinstance(new_state, Tensor) else new_state)
+def stream(generator: Any) -> Generator:
+    """The generator to draw from: the default one, if none was given."""
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeError(f"argument 'generator' must be Generator, not {type(generator).__name__}; "
+                        f"ndl.Generator().manual_seed(0) makes one.")
+    return generator or default_generator
 
 
 # --- into a tensor that is there ------------------------------------------------------------------------------------
@@ -46,7 +43,7 @@ def set_rng_state(new_state: Tensor) -> None:
 def fill(array: Any, generator: Generator | None, draw: Draw, scattered: Draw | None = None) -> Any:
     """A new array like this one, filled as torch fills: in the order in which elements lie in memory, and where they do
     not lie row by row, by `scattered`, if torch has a way of its own for that."""
-    source = generator or default_generator
+    source = stream(generator)
     if type(array) is not np.ndarray:
         return backend.of_type(type(array)).from_numpy(draw(source, array.shape, array.dtype))
     if array.flags.c_contiguous:
@@ -70,7 +67,7 @@ def uniform(xp, input, from_: float = 0.0, to: float = 1.0, *, generator: object
 def normal(xp, input, mean: float = 0.0, std: float = 1.0, *, generator: object = None):
     """Normal numbers of this mean and standard deviation."""
     return fill(input, generator, lambda g, shape, dtype: g.normal(shape, dtype, mean, std),
-                lambda g, shape, dtype: _one_by_one(g, shape, dtype, mean, std))
+                lambda g, shape, dtype: g.normal(shape, dtype, mean, std, pairs=True))
 
 
 @op(input=_zero, on="", out=False, inplace=True)
@@ -121,7 +118,7 @@ def bernoulli(xp, input, p: object = None, *, generator: object = None):
     """
     p = input if p is None else p._array if isinstance(p, Tensor) else p
     p = backend.to_numpy(p) if backend.is_array(p) else p
-    drawn = (generator or default_generator).bernoulli(p, input.shape, input.dtype)
+    drawn = stream(generator).bernoulli(p, input.shape, input.dtype)
     return backend.as_array(drawn, input) if type(input) is np.ndarray else \
         backend.of_type(type(input)).from_numpy(drawn)
 
@@ -133,7 +130,7 @@ def poisson(xp, input, generator: object = None):
     >>> ndl.poisson(ndl.zeros(2))
     tensor([0., 0.])
     """
-    drawn = (generator or default_generator).poisson(backend.to_numpy(input))
+    drawn = stream(generator).poisson(backend.to_numpy(input))
     return backend.of_type(type(input)).from_numpy(drawn)
 
 
@@ -144,7 +141,7 @@ def _draw_new(name: str, shape: tuple, draw: Draw, generator: Any, out: Any, dty
               requires_grad: bool) -> Tensor:
     if out is not None and out._array.shape == shape and not requires_grad:
         return deliver(name, wrap(fill(out._array, generator, draw)), out)
-    drawn = draw(generator or default_generator, shape, dtype)
+    drawn = draw(stream(generator), shape, dtype)
     return made(name, backend.get(device).from_numpy(drawn), out, requires_grad)
 
 
@@ -181,12 +178,9 @@ def _family(name: str, what: str, draw: Draw, scattered: Draw | None = None) -> 
         face(title)(function)
 
 
-def _one_by_one(g: Generator, shape: tuple, dtype: np.dtype, mean: float = 0.0, std: float = 1.0) -> np.ndarray:
-    return g._draw(shape, dtype, lambda n: g._normals(n) * std + mean)
-
-
 _family("rand", "numbers uniform on [0, 1)", lambda g, shape, dtype: g.uniform(shape, dtype))
-_family("randn", "standard normal numbers", lambda g, shape, dtype: g.normal(shape, dtype), _one_by_one)
+_family("randn", "standard normal numbers", lambda g, shape, dtype: g.normal(shape, dtype),
+        lambda g, shape, dtype: g.normal(shape, dtype, pairs=True))
 
 
 def _bounds(name: str, low: Any, high: Any) -> tuple[int, int]:
@@ -195,6 +189,9 @@ def _bounds(name: str, low: Any, high: Any) -> tuple[int, int]:
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}: {name} draws "
                            f"from [from, to).")
+    for title, value in (("low", low), ("high", high)):
+        if not hasattr(value, "__index__"):
+            raise TypeError(f"{name}(): argument '{title}' must be int, not {type(value).__name__}")
     return operator.index(low), operator.index(high)
 
 
@@ -247,7 +244,10 @@ def randperm(n: int, *, generator: Generator | None = None, out: Tensor | None =
     tensor([0, 1, 2, 3, 4])
     """
     wanted = np.dtype(np.int64) if dtype is None and out is None else target_dtype(dtype, out)
-    drawn = (generator or default_generator).permutation(operator.index(n)).astype(wanted, copy=False)
+    if not hasattr(n, "__index__"):
+        raise TypeError(f"randperm(): argument 'n' (position 1) must be int, not {type(n).__name__}")
+    number_of("randperm", n - 1, wanted)  # which must fit
+    drawn = stream(generator).permutation(operator.index(n)).astype(wanted, copy=False)
     return made("randperm", backend.get(device).from_numpy(drawn), out, requires_grad)
 
 
@@ -268,16 +268,17 @@ def normal_function(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, genera
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal() received an invalid combination of arguments: two numbers need a size, as in "
                         "normal(0.0, 1.0, (2, 3)).")
-    drawn = F.normal_about(mean, std, generator)
+    drawn = F.normal_about(mean, std, (mean if isinstance(mean, Tensor) else std).dtype.numpy, generator)
     return drawn if out is None else deliver("normal", drawn, out)
 
 
-@op(mean=_zero, std=_zero, on="", numbers=True, promote="number", out=False)
-def normal_about(xp, mean, std, generator: object = None):
+@op(mean=lambda g, mean_dtype: F.to_dtype(F.zeroed(g), mean_dtype), broadcasts=True, numbers=True, on="", out=False,
+    std=lambda g, std_dtype: F.to_dtype(F.zeroed(g), std_dtype))
+def normal_about(xp, mean, std, dtype: object, generator: object = None):
     """Normal numbers around `mean`."""
     m, s = backend.to_numpy(mean), backend.to_numpy(std)
     shape = np.broadcast_shapes(m.shape, s.shape)
-    return backend.of_type(type(mean)).from_numpy((generator or default_generator).normal(shape, m.dtype, m, s))
+    return backend.of_type(type(mean)).from_numpy(stream(generator).normal(shape, dtype, m, s))
 
 
 @composite(out=True)
@@ -289,5 +290,5 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     >>> ndl.multinomial(ndl.tensor([0.0, 3.0]), 2, replacement=True)
     tensor([1, 1])
     """
-    drawn = (generator or default_generator).multinomial(backend.to_numpy(input._array), num_samples, replacement)
+    drawn = stream(generator).multinomial(backend.to_numpy(input._array), num_samples, replacement)
     return wrap(backend.of_type(type(input._array)).from_numpy(np.ascontiguousarray(drawn)))

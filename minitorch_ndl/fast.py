@@ -1,0 +1,276 @@
+"""Fast paths: the same as `dispatch`, for the commonest kinds of operation, with everything decided at definition time.
+
+Each function here makes the closure that runs one operation. Whatever is unusual goes to `dispatch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import backend, dtypes
+from .autograd import views
+from .autograd.engine import edge_of
+from .autograd.grad_mode import Anomaly, mode
+from .autograd.node import Node, next_number
+from .autograd.rule import called_from
+from .backend import hush, restore
+from .dispatch import Op, dispatch, explained
+from .faces import F
+from .promotion import F32, number_array, recent32, refuse
+from .tensor import Tensor, wrap
+
+ndarray = np.ndarray
+new = object.__new__
+
+
+def unary(op: Op) -> Callable:
+    """For one array and nothing else."""
+    kernels, slow, rule = op.kernels, op.slow, op.rule((0,)) if op.formulas else None
+
+    def run(input: Any) -> Tensor:
+        if not isinstance(input, Tensor):
+            return refuse(op, 0, input)
+        x = input._array
+        if x.dtype.kind in slow or Anomaly.enabled or op.saves:
+            return dispatch(op, (input,))
+        token = hush()
+        try:
+            out = kernels[type(x)](x)
+        finally:
+            restore(token)
+        result = wrap(out if type(out) is ndarray else backend.as_array(out, x))
+        if rule is not None:
+            edge = edge_of(input)
+            if edge is not None and mode.enabled and (result._array.dtype.kind == "f" or x.dtype.kind != "f"):
+                node = new(Node)
+                node.rule, node.edges, node.number = rule, (edge,), next_number()
+                node.saved = rule.save((x, result._array))
+                rule.guard(node, (input,), result)
+                result._edge = node
+        return result
+
+    return run
+
+
+def binary(op: Op, otherwise: Callable = dispatch) -> Callable:
+    """For two arrays, the second of which may be a number. `otherwise(op, args)` takes every other case."""
+    kernels, slow = op.kernels, op.slow
+    both, left, right = (op.rule(p) if len(op.formulas) == 2 else None for p in ((0, 1), (0,), (1,)))
+    can_lift = op.numbers
+    # Whether, beside a number, what is saved could be written into.
+    watched = left is not None and bool(left.outputs or op.signature.names[0] in left.slots)
+
+    def run(input: Any, other: Any) -> Tensor:
+        kind = type(other)
+        if not isinstance(input, Tensor):
+            return otherwise(op, (input, other))
+        x = input._array
+        dtype = x.dtype
+        number = kind is float or kind is int
+        if number:
+            if dtype is F32:
+                y = recent32.get(other)
+                if y is None:
+                    y = number_array(other, dtype)
+            elif (dtype.kind == "f" or (kind is int and dtype.kind != "b" and dtype.kind not in slow)) and can_lift:
+                y = number_array(other, dtype)
+            else:
+                return otherwise(op, (input, other))
+            if not can_lift or type(x) is not ndarray:
+                return otherwise(op, (input, other))
+        elif isinstance(other, Tensor):
+            y = other._array
+            if y.dtype is not dtype or dtype.kind in slow or Anomaly.enabled:
+                return otherwise(op, (input, other))
+        else:
+            return otherwise(op, (input, other))
+        token = hush()
+        try:
+            out = kernels[type(x)](x, y)
+        except (ValueError, TypeError) as error:
+            raise explained(op, (x, y), error) from None
+        finally:
+            restore(token)
+        result = new(Tensor)
+        if type(out) is not ndarray:
+            out = backend.as_array(out, x)
+        result._array = out
+        result._edge = result._counter = result._view = None
+        if both is None:
+            return result
+        if input._view is not None:
+            input._view.refresh(input)
+        a = input._edge
+        if a is None and input._requires_grad:
+            a = input
+        b = None if number else edge_of(other)
+        if (a is None and b is None) or not mode.enabled or result._array.dtype.kind != "f" == dtype.kind:
+            return result
+        node = new(Node)
+        node.number = next_number()
+        if b is None:
+            node.rule, node.edges = left, (a,)
+        elif a is None:
+            node.rule, node.edges = right, (b,)
+        else:
+            node.rule, node.edges = both, (a, b)
+        node.saved = node.rule.save((x, y, out))
+        if number:
+            node.guards = ()
+            if watched or Anomaly.enabled:
+                node.rule.guard(node, (input, None), result)
+                node.trace = called_from() if Anomaly.enabled else None
+        else:
+            node.rule.guard(node, (input, other), result)
+            shape = out.shape
+            if x.shape != shape or y.shape != shape:
+                node.shapes = tuple(v.shape for v, e in ((x, a), (y, b)) if e is not None)
+        result._edge = node
+        return result
+
+    return run
+
+
+def _operand(op: Op, args: tuple) -> Any:
+    """An operator's slow path: NumPy arrays are welcome, and what we don't know gets its own try (NotImplemented)."""
+    operands = []
+    for value in args:
+        if isinstance(value, ndarray) and value.dtype in dtypes.BY_NUMPY:
+            value = wrap(np.asarray(value))
+        elif not isinstance(value, (Tensor, bool, int, float, np.number, np.bool_)):
+            return NotImplemented
+        operands.append(value)
+    return dispatch(op, operands)
+
+
+def operator_methods(op: Op, names: Sequence[str], commutes: bool) -> dict[str, Callable]:
+    """The methods behind Python's operators: forward, reflected (__r…__) and in place (__i…__)."""
+    if len(op.arrays) == 1:
+        run = unary(op)
+        return {n: run for n in names}
+    run = binary(op, _operand)
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        return _operand(op, (other, self))
+
+    write = in_place_path(op)
+
+    def in_place(self: Tensor, other: Any) -> Any:
+        return write(self, wrap(other) if isinstance(other, ndarray) else other)
+
+    kinds = {"r": run if commutes else reflected, "i": in_place}
+    return {n: kinds.get(n[2], run) if n not in _FORWARD else run for n in names}
+
+
+_FORWARD = ("__invert__", "__rshift__")  # begin with an i or an r, but are neither in-place nor reflected
+
+
+def in_place_path(op: Op) -> Callable:
+    """Write the result into the first input."""
+    fill = op.signature.fill
+
+    def general(*args: Any) -> Tensor:
+        return dispatch(op, fill(args), args[0])
+
+    if op.ufunc is None or len(op.signature.names) != 2 or op.promote is None:
+        return general
+    kernels, slow, can_lift = op.kernels, op.slow, op.numbers
+
+    def run(input: Any, other: Any) -> Tensor:
+        # Scripts make such calls on tiny tensors by the ten thousand: the common cases, without recording.
+        kind = type(other)
+        if type(input) is not Tensor or Anomaly.enabled:
+            return general(input, other)
+        x = input._array
+        dtype = x.dtype
+        if (kind is float and dtype.kind == "f") or (kind is int and (dtype.kind == "f" or dtype.kind not in "b" + slow)):
+            if not can_lift or type(x) is not ndarray:
+                return general(input, other)
+            y = number_array(other, dtype)
+        elif kind is Tensor:
+            y = other._array
+            if y.dtype is not dtype or dtype.kind in slow or (mode.enabled and follows(other)):
+                return general(input, other)
+        else:
+            return general(input, other)
+        if (mode.enabled and follows(input)) or 0 in x.strides:
+            return general(input, other)
+        token = hush()
+        try:
+            kernels[type(x)](x, y, out=x)
+        except ValueError:
+            return general(input, other)  # it doesn't fit: let the general path tell
+        finally:
+            restore(token)
+        if input._counter is None:
+            input._counter = [1, 0]
+        else:
+            input._counter[0] += 1
+        return input
+
+    return run
+
+
+def follows(tensor: Tensor) -> bool:
+    """Whether autograd follows this tensor."""
+    if tensor._view is not None:
+        tensor = tensor._view.base
+    return tensor._edge is not None or tensor._requires_grad
+
+
+def variant_path(variant: Callable | None, mark: str) -> Callable | None:
+    if variant is None:
+        return None
+
+    def full(*args: Any) -> Any:
+        name, args = variant(*args)
+        return getattr(F, name + mark)(*args)
+
+    return full
+
+
+def viewing(op: Op) -> Callable:
+    """For view operations: one array and attributes. What their formulas need are shapes and attributes only."""
+    kernels, inner = op.kernels, None
+    rule = op.rule((0,)) if op.formulas else None
+
+    def run(input: Any, *attributes: Any) -> Tensor:
+        nonlocal inner
+        if not isinstance(input, Tensor):
+            return refuse(op, 0, input)
+        x = input._array
+        if type(x) is not ndarray or Anomaly.enabled:
+            return dispatch(op, (input, *attributes))
+        out = kernels[ndarray](x, *attributes)
+        result = new(Tensor)
+        result._array = out
+        if input._view is not None:
+            input._view.refresh(input)
+        edge = input._edge
+        if edge is None and input._requires_grad:
+            edge = input
+        if edge is None or rule is None or not mode.enabled:
+            result._edge = None
+        else:
+            result._edge = node = new(Node)
+            node.rule, node.edges, node.number, node.guards = rule, (edge,), next_number(), ()
+            node.saved = rule.save((x, *attributes, out))
+        owner = out.base
+        if owner is x or (owner is not None and owner is x.base):  # NumPy's views know who owns their memory
+            inner = inner or getattr(F, op.name)
+            views.mark_view(result, input, (inner, attributes))
+        else:  # it had to copy
+            result._counter = result._view = None
+        return result
+
+    return run
+
+
+def general(op: Op) -> Callable:
+    def run(*args: Any) -> Any:
+        return dispatch(op, args)
+
+    return run

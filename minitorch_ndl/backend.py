@@ -6,6 +6,7 @@ type, and hands it to kernels as `xp`.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,11 @@ class Backend:
     def __init__(self, device: str, xp: Any, array_type: type, from_numpy: Any, to_numpy: Any):
         self.device, self.xp, self.array_type = device, xp, array_type
         self.from_numpy, self.to_numpy = from_numpy, to_numpy
+
+    @functools.cached_property
+    def place(self) -> device:
+        """What tensors on it say is their device."""
+        return device(self.device)
 
 
 CPU = Backend("cpu", np, np.ndarray, np.asarray, lambda array: array)
@@ -89,6 +95,28 @@ def restride(array: Any, shape: Any, strides: Any) -> Any:
             start = 0 if owner is array else _address(array) - _address(owner)
             return np.ndarray(shape, array.dtype, owner if flags.c_contiguous else owner.T, start, strides)
     return of_type(type(array)).xp.lib.stride_tricks.as_strided(array, shape, strides)
+
+
+def memory(array: Any) -> tuple[Any, int]:
+    """All of the memory that `array` is a view of, in a row, and at which element of it the array begins."""
+    owner = array
+    while type(owner.base) is type(array):
+        owner = owner.base
+    flags = owner.flags
+    if not (flags.c_contiguous or flags.f_contiguous):
+        raise RuntimeError("as_strided: this tensor's memory comes from elsewhere and has gaps; use x.contiguous() first.")
+    flat = (owner if flags.c_contiguous else owner.T).reshape(-1)
+    flat = flat if flat.dtype == array.dtype else flat.view(array.dtype)
+    return flat, (_address(array) - _address(owner)) // array.itemsize
+
+
+def empty(like: Any, strides: Any = None) -> Any:
+    """A new array of the shape and dtype of `like`, row by row or with these strides (in bytes); not filled."""
+    xp = of_type(type(like)).xp
+    if strides is None or any(s < 0 or (s == 0 and n > 1) for s, n in zip(strides, like.shape, strict=True)):
+        return xp.empty(like.shape, like.dtype)
+    extent = sum((n - 1) * s for n, s in zip(like.shape, strides, strict=True)) // like.itemsize + 1
+    return restride(xp.empty(extent, like.dtype), like.shape, strides)
 
 
 def _address(array: np.ndarray) -> int:

@@ -14,7 +14,7 @@ from .tensor import Tensor, wrap
 
 
 def composite(*, on: str = "torch method", name: str | None = None, aliases: Sequence[str] = (),
-              operators: Sequence[str] = (), inplace: bool = False, out: bool = True,
+              operators: Sequence[str] = (), inplace: bool = False, out: bool | str = True,
               numbers: bool = False) -> Callable:
     """Publish a plain function on Tensors as an operation; the options mean what they mean for `op`.
 

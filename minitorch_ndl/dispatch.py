@@ -71,6 +71,8 @@ class Op:
             self.rules[wanted] = Rule(self.node_name, (*names, "out", *(self.saves or self.outputs)),
                                       [names[i] for i in self.arrays], self.formulas, [names[i] for i in wanted],
                                       None if sequence is None else names[sequence], () if self.saves else self.outputs)
+            if self.many or self.outputs:  # some outputs may get no gradient: `apply` makes it zeros
+                self.rules[wanted].single = None
         return self.rules[wanted]
 
     def __repr__(self) -> str:

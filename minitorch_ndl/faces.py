@@ -46,6 +46,7 @@ class Signature:
         self._tail = [defaults.get(n, _MISSING) for n in names]
         self.required = next((i for i in range(len(names), 0, -1) if self._tail[i - 1] is _MISSING), 0)
         self._pairs: Any = None
+        self._forms: dict[tuple, tuple[int, ...]] = {}  # calls with keywords that were fine: where their keywords go
 
     @classmethod
     def of_kernel(cls, kernel: Callable, skip: int = 1, keywords: bool = True) -> Signature:
@@ -66,6 +67,13 @@ class Signature:
 
     def bind(self, op: str, args: tuple, kwargs: dict[str, Any]) -> tuple:
         """Every parameter's value, in order. Raises TypeError as torch does for what doesn't fit."""
+        form = (len(args), *kwargs)
+        places = self._forms.get(form)
+        if places is not None:  # seen before
+            values = [*args, *self._tail[len(args):]]
+            for at, value in zip(places, kwargs.values()):  # noqa: B905  (they are as many)
+                values[at] = value
+            return tuple(values)
         if self.sizes is not None and len(args) > self.sizes and not isinstance(args[self.sizes], (tuple, list)):
             # view(2, 3) is view((2, 3)); sizes may also be 0-d tensors
             args = (*args[:self.sizes], args[self.sizes:])
@@ -76,7 +84,7 @@ class Signature:
         if len(args) > self.positional:
             raise TypeError(f"{op}() takes {self.positional} positional argument{'s' * (self.positional != 1)} "
                             f"but {len(args)} were given: {op}({', '.join(self.names)})")
-        values = [*args, *self._tail[len(args):]]
+        values, places = [*args, *self._tail[len(args):]], []
         for key, value in kwargs.items():
             name = _SPELLINGS.get(key, key) if key not in self.names else key
             if name not in self.names:
@@ -86,12 +94,15 @@ class Signature:
             if at < len(args):
                 raise TypeError(f"{op}() got multiple values for argument '{name}'")
             values[at] = value
-        if _MISSING in values:
-            missing = [n for n, v in zip(self.names, values, strict=True) if v is _MISSING]
+            places.append(at)
+        missing = [n for n, v in zip(self.names, values, strict=True) if v is _MISSING]
+        if missing:
             raise TypeError(f"{op}() missing {len(missing)} required positional arguments: "
                             f"{', '.join(repr(m) for m in missing)}")
         if self.sizes is not None:
             values[self.sizes] = sizes(op, values[self.sizes])
+        elif len(form) == len(kwargs) + 1 and form[0] == len(args):
+            self._forms[form] = tuple(places)
         return tuple(values)
 
     def pair(self, op: str, values: Sequence[Any]) -> Any:
@@ -148,12 +159,12 @@ def sizes(op: str, value: Any) -> tuple[int, ...]:
                         f"Use // for integer division of sizes.") from None
 
 
-def deliver(op: str, result: Any, out: Any) -> Any:
-    """Put a result into the tensor(s) given as ``out=``."""
+def deliver(op: str, result: Any, out: Any, exact: bool = False) -> Any:
+    """Put a result into the tensor(s) given as ``out=``. `exact`: they must have the result's own dtype."""
     if isinstance(result, tuple):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):
             raise TypeError(f"{op}(): argument 'out' must be tuple of {len(result)} Tensors, not {type(out).__name__}")
-        filled = [deliver(op, r, o) for r, o in zip(result, out, strict=True)]
+        filled = [deliver(op, r, o, exact) for r, o in zip(result, out, strict=True)]
         return type(result)(*filled) if hasattr(result, "_fields") else tuple(filled)
     if not isinstance(out, Tensor):
         raise TypeError(f"{op}(): argument 'out' must be Tensor, not {type(out).__name__}")
@@ -161,6 +172,8 @@ def deliver(op: str, result: Any, out: Any) -> Any:
         raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but one "
                            f"of the arguments requires grad. Leave out= away, or use `with ndl.no_grad():`.")
     source, target = result._array, out._array
+    if exact and source.dtype != target.dtype:
+        raise RuntimeError(f"Expected out tensor to have dtype {result.dtype!r}, but got {out.dtype!r} instead. ({op})")
     if not dtypes.castable(source.dtype, target.dtype):
         raise errors.not_castable(source.dtype, target.dtype)
     if source.shape != target.shape:
@@ -181,12 +194,17 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
             doc: str = "", kernel: Callable, skip: int = 1, short: tuple | None = None) -> Callable:
     """Make the public function around `run`, which takes every parameter in order, and hang it up where `on` says.
 
+    out    whether there is an ``out=``; "exact": of the result's own dtype only
     short  where `run` and `in_place` take the first few parameters only: their number, and what takes all of them
     """
-    count, variadic, to = len(signature.names), signature.sizes is not None, signature.dtype
+    variadic, to = signature.sizes is not None, signature.dtype
+    # How many arguments leave nothing to do: none to fill in, none that are keyword-only, no dtype to convert to.
+    count = len(signature.names) if len(signature.names) == signature.positional and to is None else -1
     run_all, in_place_all = run, in_place
     if short is not None:
         count, run_all, in_place_all = short
+    if in_place is not None and "inplace" in signature.names:  # F.elu(x, inplace=True) is elu_(x)
+        run = run_all = _either(run, in_place, signature.names.index("inplace"))
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or variadic or len(args) != count:
@@ -198,7 +216,7 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
             if to is not None and args[to] is not None and isinstance(args[0], Tensor):
                 args = (F.to_dtype(args[0], args[to]), *args[1:])
             result = run_all(*args)
-            return result if target is None else deliver(name, result, target)
+            return result if target is None else deliver(name, result, target, out == "exact")
         return run(*args)
 
     def call_with_sizes(*args: Any, **kwargs: Any) -> Any:
@@ -225,7 +243,7 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
         for place in places:
             if place == "method":
                 setattr(Tensor, spelling, call)
-            else:
+            elif place != "in-place":
                 FACES[place][spelling] = call
     for method, function in (methods or {}).items():
         function.__name__ = method
@@ -246,6 +264,10 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
             if "functional" in places:
                 FACES["functional"][spelling + "_"] = call_in_place
     return call
+
+
+def _either(run: Callable, in_place: Callable, flag: int) -> Callable:
+    return lambda *args: in_place(*args) if args[flag] else run(*args)
 
 
 def dress(call: Any, name: str, on: str, doc: str, documented: Callable, signature: Signature) -> None:

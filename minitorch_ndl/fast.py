@@ -216,9 +216,10 @@ def in_place_path(op: Op) -> Callable:
 
 def follows(tensor: Tensor) -> bool:
     """Whether autograd follows this tensor."""
-    if tensor._view is not None:
-        tensor = tensor._view.base
-    return tensor._edge is not None or tensor._requires_grad
+    if tensor._edge is not None or tensor._requires_grad:
+        return True
+    view = tensor._view
+    return view is not None and (view.base._edge is not None or view.base._requires_grad)
 
 
 def variant_path(variant: Callable | None, mark: str) -> Callable | None:
@@ -259,7 +260,7 @@ def viewing(op: Op) -> Callable:
             node.rule, node.edges, node.number, node.guards = rule, (edge,), next_number(), ()
             node.saved = rule.save((x, *attributes, out))
         owner = out.base
-        if owner is x or (owner is not None and owner is x.base):  # NumPy's views know who owns their memory
+        if owner is x or (owner is not None and owner is x.base) or not out.size:  # NumPy's views know their owner
             inner = inner or getattr(F, op.name)
             views.mark_view(result, input, (inner, attributes))
         else:  # it had to copy

@@ -117,7 +117,7 @@ def _alias(tensor: Tensor) -> Tensor:
     return twin
 
 
-def fused(reference: Callable, *, on: str = "torch method", aliases: Sequence[str] = (), out: bool = True,
+def fused(reference: Callable, *, on: str = "torch method", aliases: Sequence[str] = (), out: bool | str = True,
           name: str | None = None, constants: Sequence[str] = (), **options: Any) -> Callable:
     """Define an operation from a class with `forward` and `backward`; see the module's text.
 

@@ -27,11 +27,12 @@ from .tensor import Tensor
 
 
 def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[str] = (), operators: Sequence[str] = (),
-       commutes: bool = False, inplace: bool = False, out: bool = True, variant: Callable | None = None,
+       commutes: bool = False, inplace: bool = False, out: bool | str = True, variant: Callable | None = None,
        **options: Any) -> Callable:
     """Define an operation from its kernel; see the module's text. `options` are the formulas and what `Op` takes.
 
-    on         where it appears: "torch", "method", "functional" (nn.functional), "linalg", "special"
+    on         where it appears: "torch", "method", "functional" (nn.functional), "linalg", "special";
+               "in-place": only as the method `name_`; "": only as `F.name`
     aliases    other names for it
     operators  methods such as "__mul__" that call it; `commutes`: the reflected one may swap its operands
     inplace    also as `name_`
@@ -46,7 +47,7 @@ def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[s
         count = len(record.signature.names)
         only_arrays = len(record.arrays) == count and record.signature.sequence is None \
             and not record.signature.defaults and not (record.view or record.outputs or record.many)
-        run = fast.viewing(record) if record.view and not record.many and record.arrays == (0,) else \
+        run = fast.viewing(record) if record.view and not (record.many or record.saves) and record.arrays == (0,) else \
             fast.unary(record) if only_arrays and count == 1 else \
             fast.binary(record) if only_arrays and count == 2 and record.promote else fast.general(record)
         record.run = run

@@ -55,7 +55,7 @@ def lift(op: Op, args: Sequence[Any]) -> tuple:
     together = [dtypes.number_dtype(args[i]) for i in op.promoted if isinstance(args[i], NUMBERS)]
     for i in op.arrays:
         value = args[i]
-        if isinstance(value, Tensor) or (value is None and op.signature.optional(i)):
+        if isinstance(value, Tensor) or i == op.signature.sequence or (value is None and op.signature.optional(i)):
             continue
         allowed = op.numbers is True or (op.numbers and op.signature.names[i] in op.numbers)
         if not allowed or not isinstance(value, NUMBERS):

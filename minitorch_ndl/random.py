@@ -33,6 +33,7 @@ _BLOCK = 624  # MT19937 makes words by so many
 _PIECE = 32 * _BLOCK  # large draws go in pieces that stay in the cache; a multiple of 16, for the normals
 _NO_WORDS = np.empty(0, np.uint32)
 _FLOAT16, _FLOAT32, _FLOAT64 = map(np.dtype, ("float16", "float32", "float64"))
+_EIGHT = {4: np.dtype("V32"), 8: np.dtype("V64")}
 # Arrays without dimensions: of plain numbers, NumPy would make such arrays each time.
 _LOW_24, _LOW_21 = np.array(2**24 - 1, np.uint32), np.array(2**21 - 1, np.uint32)
 _STEP_24, _STEP_21, _STEP_53 = np.array(2**-24, np.float32), np.array(2.0**-21), np.array(2.0**-53)
@@ -70,8 +71,7 @@ class Generator:
             raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}; pass an int.")
         seed = operator.index(seed)
         if not -(2**63) <= seed < 2**64:
-            raise ValueError(f"manual_seed: Overflow when unpacking long long: got {seed}; "
-                             f"expected -2**63 <= seed < 2**64.")
+            raise ValueError(f"Overflow when unpacking long long: manual_seed got {seed}, above 64 bits.")
         with self._lock:
             self._seed = seed % 2**64
             self._seeded = False  # the engine is seeded when it is next needed
@@ -347,8 +347,7 @@ class Generator:
         uniforms fall among the cumulated weights. Raises RuntimeError for weights that make no distribution.
         """
         if probs.dtype.kind != "f":
-            raise RuntimeError("multinomial only supports floating-point dtypes for input, "
-                               f"got: {probs.dtype}; convert it.")
+            raise RuntimeError(f"multinomial only supports floating-point dtypes, got: {probs.dtype}")
         if probs.ndim not in (1, 2) or probs.shape[-1] == 0:
             raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, not empty; got {probs.shape}.")
         if num_samples <= 0:
@@ -370,7 +369,6 @@ class Generator:
             return np.argsort(-race, axis=-1, kind="stable")[..., :num_samples]
         ends = np.cumsum(probs, axis=-1, dtype=np.promote_types(probs.dtype, _FLOAT32))
         ends /= ends[..., -1:].copy()
-        ends[..., -1] = 1
         u = self.uniform((*probs.shape[:-1], num_samples), _FLOAT64)
         rows = zip(ends.reshape(-1, probs.shape[-1]), u.reshape(-1, num_samples))
         return np.array([row.searchsorted(v) for row, v in rows], np.int64).reshape(u.shape)
@@ -473,7 +471,7 @@ def _fill(out: np.ndarray, sample: Callable[[int], Any]) -> None:
 
 def _box_muller(u: np.ndarray) -> np.ndarray:
     """Normals from as many uniforms, 16 by 16: 8 give radii, 8 give angles, of 8 cosines and then 8 sines."""
-    eights = u.view(np.dtype(("V", 8 * u.itemsize)))  # NumPy moves 8 numbers faster as one item
+    eights = u.view(_EIGHT[u.itemsize])  # NumPy moves 8 numbers faster as one item
     radius = 1 - eights[0::2].copy().view(u.dtype)
     np.log(radius, out=radius)
     radius *= -2
@@ -544,8 +542,7 @@ def _check_bounds(low: float, high: float, dtype: np.dtype) -> None:
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     if high - low > most:
-        raise RuntimeError(f"uniform_ expects to-from <= {most:g}, as {dtype} holds no more, but found "
-                           f"to={high} and from={low}")
+        raise RuntimeError(f"uniform_ expects to-from <= {most:g} ({dtype}), but found {high} and {low}")
 
 
 # The generator that draws when none is given

@@ -139,7 +139,7 @@ class Tensor(Methods):
 
     @property
     def device(self) -> backend.device:
-        return backend.device(backend.of_type(type(self._array)).device)
+        return backend.of_type(type(self._array)).place
 
     @property
     def itemsize(self) -> int:

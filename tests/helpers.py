@@ -9,7 +9,7 @@ TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e
 def to_numpy(value):
     """The values of a Tensor (ours or torch's), an array, or nested numbers, as an array."""
     if hasattr(value, "detach"):
-        value = value.detach().numpy()
+        value = value.detach().numpy(force=True)
     return np.asarray(value)
 
 

@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 import random as python_random
+import sys
 import threading
 
 import numpy as np
@@ -238,6 +239,15 @@ def test_writing_into_a_result_does_not_touch_the_stream():
         np.testing.assert_array_equal(g.uniform((600,)), expected[1])
 
 
+@pytest.fixture
+def restless_threads():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless_threads")
 def test_threads_share_the_stream_without_losing_or_repeating():
     g, results = seeded(8), [[] for _ in range(4)]
 

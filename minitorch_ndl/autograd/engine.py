@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend, errors
+from .. import backend, errors, malloc
 from ..tensor import Tensor, counter, wrap
 from .grad_mode import Anomaly, mode
 from .node import Node, Output
@@ -118,7 +118,7 @@ class _Pass:
                     check_versions(node)
                 formula = rule.single
                 edges = node.edges
-                if formula is None or create_graph or hooks is not None:
+                if formula is None or create_graph or hooks is not None or type(g) is list:
                     if hooks is not None and hooks.before:
                         g = _exchange(hooks.before, g, (), create_graph)
                     results = rule.apply(node, g, create_graph)
@@ -157,6 +157,8 @@ def run(roots: Sequence[tuple[Any, Any]], *, keep: bool, create_graph: bool, tar
         accumulate: bool = True) -> list[Any]:
     """Walk from `roots` (pairs of an edge and its gradient), to `targets` only (edges) if there are some. Adds to the
     leaves' `.grad`; without `accumulate`, touches nothing and returns what arrived at the targets."""
+    if not malloc.tuned:
+        malloc.tune()
     walk = _Pass(keep, create_graph)
     if targets is not None:
         walk.aim([edge for edge, _ in roots], targets)

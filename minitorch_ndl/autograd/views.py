@@ -24,24 +24,34 @@ Step = tuple[Callable, tuple]  # a view operation that runs on arrays and on Ten
 class View:
     """What a view is a view of."""
 
-    __slots__ = ("base", "forbidden", "generation", "steps")
+    __slots__ = ("base", "forbidden", "generation", "steps", "version")
 
     base: Tensor
     steps: tuple[Step, ...]  # from the base to here
     generation: int  # of the base, when this view's history was last looked up
+    version: int  # of the base when this view was made; only for forbidden ones
     forbidden: str | None  # why no in-place write with a gradient may go through: "many", "no_grad" or "custom"
 
     def refresh(self, tensor: Tensor) -> None:
         """Give `tensor`, whose view this is, the history that its base has by now."""
-        generation = counter(self.base)[1]
-        if self.generation != generation:
-            if self.forbidden in ("custom", "no_grad"):  # its own history is not that of its steps
-                if not mode.enabled:
-                    return
-                raise errors.view_of_written_base(self.forbidden, self.base)
+        base = self.base
+        if base._view is not None:
+            self.base = base = root(base)
+        version, generation = base._counter  # type: ignore[misc]
+        if self.forbidden is not None and version != self.version and base.requires_grad:
+            if mode.enabled:  # its own history is not that of its steps
+                raise errors.view_of_written_base(self.forbidden, base)
+        elif self.generation != generation:
             with enable_grad():
-                _retarget(tensor, replay(self.base, self.steps)._edge)
+                _retarget(tensor, replay(base, self.steps)._edge)
             self.generation = generation
+
+
+def root(base: Tensor) -> Tensor:
+    """What `base` is a view of by now: ``x.unsqueeze_(0)`` and the like make a base a view of what it was."""
+    while base._view is not None:
+        base = base._view.base
+    return base
 
 
 def replay(x: Any, steps: Sequence[Step]) -> Any:
@@ -58,6 +68,8 @@ def mark_view(out: Tensor, source: Tensor, step: Step, many: bool = False) -> No
         base, view.steps, forbidden = source, (step,), None
     else:
         base, view.steps, forbidden = parent.base, (*parent.steps, step), parent.forbidden
+        if base._view is not None:
+            base = root(base)
     shared = base._counter
     if shared is None:
         shared = base._counter = [0, 0]
@@ -65,22 +77,31 @@ def mark_view(out: Tensor, source: Tensor, step: Step, many: bool = False) -> No
         forbidden = "many"
     elif forbidden is None and not mode.enabled:
         forbidden = "no_grad"
+    if forbidden is not None:
+        view.version = shared[0]
     view.base, view.generation, view.forbidden = base, shared[1], forbidden
     out._counter = shared
 
 
-def check_writable(target: Tensor, recording: bool, name: str) -> None:
-    """Raise unless `target` may be written into. `recording`: a gradient will flow through the write."""
+def check_history(target: Tensor, recording: bool, name: str) -> None:
+    """Raise unless `target` may get another history. `recording`: a gradient will flow through the write."""
+    if not mode.enabled:
+        return
     view = target._view
-    if mode.enabled:
-        base = target if view is None else view.base
-        if view is not None and view.forbidden and (recording or base.requires_grad):
-            raise errors.view_not_writable(view.forbidden, name)
-        if base._requires_grad and base._edge is None:
-            what = "a leaf Variable" if view is None else "a view of a leaf Variable"
+    base = target if view is None else root(view.base)
+    if view is not None and view.forbidden and (recording or base.requires_grad):
+        raise errors.view_not_writable(view.forbidden, name)
+    for tensor in (target, base):
+        if tensor._requires_grad and tensor._edge is None:
+            what = "a leaf Variable" if tensor is target else "a view of a leaf Variable"
             raise RuntimeError(f"{what} that requires grad is being used in an in-place operation. ({name} on a tensor "
                                f"of shape {tuple(target.shape)}; wrap it in `with ndl.no_grad():` to change the values "
                                f"only, or work on x.clone().)")
+
+
+def check_writable(target: Tensor, recording: bool, name: str) -> None:
+    """Raise unless `target` may be written into."""
+    check_history(target, recording, name)
     array = target._array
     if array.size and 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "
@@ -100,12 +121,9 @@ def adopt(target: Tensor, edge: Any) -> None:
         _retarget(target, edge)
         state[1] += 1
         return
-    base = view.base
-    array = base._array
-    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
+    base = root(view.base)
     node = Node()
-    node.rule = CopySlices
-    node.saved = (view.steps, [array.shape[i] for i in order], [order.index(i) for i in range(array.ndim)])
+    node.rule, node.saved = CopySlices, (view.steps, _layout(base._array))
     node.edges, node.guards, node.number = (base._edge, edge), (), next_number()
     _retarget(base, node)
     state[1] += 1
@@ -136,20 +154,30 @@ class CopySlices:
 
     @staticmethod
     def apply(node: Node, g: Any, create_graph: bool) -> list[Any]:
-        steps, sizes, axes = node.saved  # type: ignore[misc]
+        steps, strides = node.saved  # type: ignore[misc]
         old, written = node.edges
         grads: list[Any] = [None, None]
         if old is not None:
-            # A copy laid out in memory as the base is, so that the same steps lead to a view of it.
-            array = g._array if create_graph else g
-            rest = backend.of_type(type(array)).xp.empty(sizes, array.dtype).transpose(axes)
-            rest = wrap(rest) if create_graph else rest
-            rest[...] = g
+            grads[0] = rest = _laid_out(g, strides)
             replay(rest, steps)[...] = 0
-            grads[0] = rest
         if written is not None:
-            grads[1] = replay(g, steps)
+            array = g._array if create_graph else g
+            grads[1] = replay(g if _layout(array) == strides else _laid_out(g, strides), steps)
         return grads
+
+
+def _layout(array: Any) -> tuple[int, ...] | None:
+    """How `array` lies in memory: its strides, or None if row by row. Whether a step leads to a view depends on it."""
+    return None if array.flags.c_contiguous else array.strides
+
+
+def _laid_out(g: Any, strides: tuple[int, ...] | None) -> Any:
+    """A copy of `g`, an array or a Tensor, that lies in memory in this way."""
+    if not isinstance(g, Tensor):
+        out = backend.empty(g, strides)
+        out[...] = g
+        return out
+    return wrap(backend.empty(g._array, strides)).copy_(g)
 
 
 def snapshot(target: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 from ..tensor import Tensor
 from . import functional as F, init
 from .module import Module
-from .parameter import Parameter
+from .parameter import unset
 from .stateless import Stateless
 
 
@@ -46,7 +46,7 @@ class PReLU(Module):
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None):
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(Tensor(num_parameters).to(device, dtype))  # type: ignore[attr-defined]
+        self.weight = unset(num_parameters, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

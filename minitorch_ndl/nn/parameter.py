@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tensor import Tensor, _fill, counter
+from .. import backend, dtypes
+from ..tensor import Tensor, _fill, counter, wrap
 
 
 def _shared(cls: type, data: Any) -> Any:
@@ -55,4 +56,5 @@ class Buffer(Tensor):
 
 def unset(*sizes: int, device: Any = None, dtype: Any = None) -> Parameter:
     """A parameter of these sizes, to be filled by `nn.init`."""
-    return Parameter(empty(*sizes, device=device, dtype=dtype))
+    kind = dtypes.default_float() if dtype is None else dtypes.to_numpy(dtype)
+    return Parameter(wrap(backend.get(device).xp.empty(sizes, kind)))

@@ -29,7 +29,20 @@ class Stateless(Module):
         cls._settings = tuple(cls.__annotations__)
         cls.__init__ = _constructor(cls)  # type: ignore[misc]
         if "forward" not in cls.__dict__:
-            cls.forward = _forward(calls, cls._settings)  # type: ignore[method-assign]
+            cls.forward = cls._make_forward(calls)  # type: ignore[method-assign]
+
+    @classmethod
+    def _make_forward(cls, calls: str) -> Callable:
+        settings = cls._settings
+
+        def forward(self: Any, input: Any) -> Any:
+            return getattr(functional, calls)(input, *[getattr(self, name) for name in settings])
+
+        return forward
+
+    def _set(self, settings: dict[str, Any]) -> None:
+        for name, value in settings.items():
+            setattr(self, name, value)
 
     def extra_repr(self) -> str:
         shown = [(name, getattr(self, name)) for name in self._settings]
@@ -37,9 +50,12 @@ class Stateless(Module):
 
 
 def _constructor(cls: type) -> Callable:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(name, kind, default=cls.__dict__.get(name, inspect.Parameter.empty), annotation=hint)
+    kind, nothing = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
+    parameters = [inspect.Parameter(name, kind, default=cls.__dict__.get(name, nothing), annotation=hint)
                   for name, hint in cls.__annotations__.items()]
+    for parameter in parameters:
+        if parameter.default is not nothing:
+            delattr(cls, parameter.name)  # it would hide a buffer of that name
     signature = inspect.Signature(parameters)
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -49,16 +65,8 @@ def _constructor(cls: type) -> Callable:
         except TypeError as error:
             raise TypeError(f"{cls.__name__}{signature}: {error}") from None
         given.apply_defaults()
-        for name, value in given.arguments.items():
-            setattr(self, name, value)
+        self._set(given.arguments)
 
     __init__.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[inspect.Parameter("self", kind), *parameters])
     return __init__
-
-
-def _forward(calls: str, settings: tuple[str, ...]) -> Callable:
-    def forward(self: Any, input: Any) -> Any:
-        return getattr(functional, calls)(input, *[getattr(self, name) for name in settings])
-
-    return forward

@@ -37,6 +37,9 @@ def _scaled(op: str) -> Any:
     def variant(input: Any, other: Any, alpha: Any) -> tuple[str, tuple]:
         if type(alpha) is int and alpha == 1:
             return op, (input, other)
+        if isinstance(other, Tensor) and type(alpha) is float and isinstance(input, Tensor) \
+                and other._array.dtype is input._array.dtype and other._array.dtype.kind == "f":
+            return op, (input, F.mul(other, alpha))  # the common case, without further questions
         wanted = dtypes.from_numpy(result_of(input, other))
         if isinstance(alpha, bool) and wanted is not dtypes.bool_:
             raise RuntimeError(f"Boolean alpha only supported for Boolean results. ({op}: alpha={alpha})")

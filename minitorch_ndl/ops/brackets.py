@@ -84,7 +84,7 @@ Tensor.__getitem__, Tensor.__setitem__ = getitem, setitem  # type: ignore[attr-d
 
 def _write(x: Tensor, array: Any, index: Any, source: Any) -> None:
     """Write where no gradient is followed: straight into the array."""
-    if 0 in array.strides:
+    if 0 in array.strides and source.ndim:
         views.check_writable(x, False, "setitem")
     if source.dtype is array.dtype or source.dtype.kind == array.dtype.kind:
         places: Any = _plain(index)
@@ -219,24 +219,34 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     return self
 
 
-@face("fill_", "method")
+@face("fill_", "method", "torch")
 def fill_(self: Tensor, value: Any) -> Tensor:
-    """Write the number `value` (or 0-d tensor) everywhere into this tensor. Returns it."""
-    if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
-    return copy_(self, value)
+    """Write the number `value` (or 0-d tensor) everywhere into this tensor. Returns it.
+
+    >>> ndl.zeros(2).fill_(3)
+    tensor([3., 3.])
+    """
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions. "
+                               f"x.copy_(value) takes others.")
+        if mode.enabled and (follows(self) or follows(value)):
+            return F.copy_(self, value, False)
+        value = value._array
+    else:
+        value = _number(value, self._array)
+        if mode.enabled and follows(self):
+            return F.copy_(self, wrap(value), False)
+    self._array[...] = value  # also where several elements lie on one place: they get the same
+    if self._counter is not None:
+        self._counter[0] += 1
+    return self
 
 
-@face("zero_", "method")
+@face("zero_", "method", "torch")
 def zero_(self: Tensor) -> Tensor:
     """Write zeros everywhere into this tensor. Returns it."""
-    return copy_(self, 0)
-
-
-@composite(on="torch", out=False)
-def fill(input, value):
-    """A tensor of the input's shape and dtype, filled with the number `value`."""
-    return fill_(F.clone(input), value)
+    return fill_(self, 0)
 
 
 @composite()

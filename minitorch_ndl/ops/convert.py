@@ -14,7 +14,7 @@ from ..composite import face
 from ..faces import F
 from ..op import OPS, op
 from ..tensor import Tensor
-from .creation import wanted_dtype
+from .data import wanted_dtype
 
 # --- what autograd records ------------------------------------------------------------------------------------------
 
@@ -37,7 +37,8 @@ def to_device(xp, input, target: object, source: object):
 # --- to -------------------------------------------------------------------------------------------------------------
 
 
-def convert(x: Tensor, device: Any, dtype: np.dtype | None = None, copy: bool = False, memory_format: Any = None) -> Tensor:
+def convert(x: Tensor, device: Any, dtype: np.dtype | None = None, copy: bool = False,
+            memory_format: Any = None) -> Tensor:
     """`x` in this dtype and on this device: itself where nothing has to change, unless `copy`."""
     array = x._array
     if device is not None and backend.get(device) is not backend.of_type(type(array)):
@@ -45,7 +46,7 @@ def convert(x: Tensor, device: Any, dtype: np.dtype | None = None, copy: bool = 
     if dtype is not None and dtype != array.dtype:
         return F.to_dtype(x, dtype)
     if copy or not (memory_format is None or x.is_contiguous(memory_format)):
-        return F.clone(x, memory_format)
+        return x.clone(memory_format=memory_format)
     return x
 
 
@@ -132,30 +133,19 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 
-@op(input=lambda g: F.zeroed(g), value=lambda g, value_shape, value_dtype: F.to_dtype(F.sum_to_size(g, value_shape), value_dtype),
-    on="torch", out=False, inplace=True, numbers=True, broadcasts=False)
+@op(input=lambda g: F.zeroed(g),
+    value=lambda g, value_shape, value_dtype: F.to_dtype(F.sum_to_size(g, value_shape), value_dtype),
+    on="torch", out=False, numbers=True, broadcasts=False)
 def fill(xp, input, value):
     """The input's shape and dtype, with `value`, a number or a 0-d tensor, everywhere.
 
-    >>> ndl.zeros(2).fill_(3)
+    >>> ndl.fill(ndl.zeros(2), 3)
     tensor([3., 3.])
     """
     if value.ndim:
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions. "
                            f"x.copy_(value) takes others.")
-    out = xp.empty(input.shape, input.dtype)
-    out[...] = value
-    return out
-
-
-@face("zero_", "method")
-def zero_(self: Tensor) -> Tensor:
-    """Write zeros into this tensor."""
-    return self.fill_(0)
-
-
-face("fill_")(Tensor.fill_)
-face("zero_")(zero_)
+    return xp.full(input.shape, value, input.dtype)
 
 
 @face("result_type")

@@ -21,9 +21,9 @@ from .solve import LinAlgError, attempt, expect, eye_like, mT, named, raise_fail
 
 def _cholesky_gradient(g: Any, L: Any) -> Any:
     inner = F.tril(F.matmul(mT(L), g))
-    inner = inner + F.tril(inner, -1) - inner / 2 - F.tril(inner, -1) / 2  # half of the diagonal, all of what is below
+    inner = (inner + F.tril(inner, -1)) / 2  # all of what is below the diagonal, and half of that
     middle = F.triangular(mT(L), inner, True, False)  # L^-T inner
-    full = mT(F.triangular(mT(L), mT(middle), True, False))  # ... L^-1
+    full = mT(F.triangular(mT(L), mT(middle), True, False))  # L^-T inner L^-1
     return (full + mT(full)) / 2
 
 
@@ -77,24 +77,37 @@ def torch_cholesky(input, upper=False):
     return _cholesky("cholesky", input, upper)[0]
 
 
-@composite()
-def cholesky_solve(input, L, upper=False):
-    """X with A X = input, from A's Cholesky factor L."""
+def _cholesky_solve_factor(g: Any, L: Any, out: Any, upper: bool) -> Any:
+    inner = F.matmul(F.cholesky_solve(g, L, upper), mT(out))
+    inner = inner + mT(inner)
+    grad = -F.matmul(L, inner) if upper else -F.matmul(inner, L)
+    return F.sum_to_size(grad, L.shape)
+
+
+@op(input=lambda g, input_shape, L, upper: F.sum_to_size(F.cholesky_solve(g, L, upper), input_shape),
+    L=_cholesky_solve_factor)
+def cholesky_solve(xp, input, L, upper: bool = False):
+    """X with A X = input, from A's Cholesky factor L (`upper`: from its transpose).
+
+    >>> ndl.cholesky_solve(ndl.ones(2, 1), ndl.eye(2) * 2)
+    tensor([[0.2500],
+            [0.2500]])
+    """
     for name, matrix in (("b", input), ("u", L)):
         if matrix.ndim < 2:
             raise RuntimeError(f"{name} should have at least 2 dimensions, but has {matrix.ndim} dimensions instead")
     if input.shape[-2] != L.shape[-1]:
         raise RuntimeError(f"Incompatible matrix sizes for cholesky_solve: each A matrix is {L.shape[-1]} by "
                            f"{L.shape[-1]} but each b matrix is {input.shape[-2]} by {input.shape[-1]}")
-    lower = mT(L) if upper else L
-    return F.triangular(mT(lower), F.triangular(lower, input, False, False), True, False)
+    lower = xp.swapaxes(L, -2, -1) if upper else L
+    return F.triangular(xp.swapaxes(lower, -2, -1), F.triangular(lower, input, False, False), True, False)
 
 
 @composite()
 def cholesky_inverse(L, upper=False):
     """The inverse of A, from A's Cholesky factor L."""
     expect("cholesky_inverse", L)
-    return cholesky_solve.composite(eye_like(L, L.shape[-1]), L, upper)
+    return F.cholesky_solve(eye_like(L, L.shape[-1]), L, upper)
 
 
 # --- QR ---------------------------------------------------------------------------------------------------------------
@@ -198,6 +211,11 @@ def _differences(values: Any) -> Any:
     return values.reshape((*shape[:-1], 1, shape[-1])) - values.reshape((*shape, 1))
 
 
+def _between(inner: Any, values: Any) -> Any:
+    """What turns each eigenvector towards the others; nothing turns it towards itself."""
+    return _apart(inner - F.diag_embed(F.diagonal(inner, 0, -2, -1)), _differences(values))
+
+
 def _svd_gradient(g: Any, U: Any, S: Any, Vh: Any) -> Any:
     gU, gS, gVh = g
     k = S.shape[-1]
@@ -266,7 +284,7 @@ def torch_svd(input, some=True, compute_uv=True):
         return named("svd", U=U, S=S, V=mT(Vh))
     m, n = input.shape[-2:]
     S = svdvals.composite(input)
-    U, V = (F.expand(eye_like(input, size) * 0, (*input.shape[:-2], size, size)) for size in (m, n))
+    U, V = (input.new_zeros((*input.shape[:-2], size, size)) for size in (m, n))
     return named("svd", U=U, S=S, V=V)
 
 
@@ -274,9 +292,7 @@ def torch_svd(input, some=True, compute_uv=True):
 
 
 def _eigh_gradient(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
-    inner = F.matmul(mT(eigenvectors), g[1])
-    inner = inner - F.diag_embed(F.diagonal(inner, 0, -2, -1))
-    middle = _apart(inner, _differences(eigenvalues)) + F.diag_embed(g[0])
+    middle = _between(F.matmul(mT(eigenvectors), g[1]), eigenvalues) + F.diag_embed(g[0])
     return F.matmul(eigenvectors, F.matmul(middle, mT(eigenvectors)))
 
 
@@ -332,7 +348,7 @@ def _eig_gradient(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
     # The eigenvectors are scaled to length 1: what would only stretch them is taken out.
     lengths = F.diagonal(inner, 0, -2, -1)
     inner = inner - F.matmul(mT(V), V) * lengths.reshape((*lengths.shape[:-1], 1, lengths.shape[-1]))
-    middle = _apart(inner, _differences(eigenvalues)) + F.diag_embed(g[0])
+    middle = _between(inner, eigenvalues) + F.diag_embed(g[0])
     return F.linalg_solve_ex(mT(V), F.matmul(middle, mT(V)))[0]
 
 

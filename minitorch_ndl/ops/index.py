@@ -145,6 +145,8 @@ def add_at(xp: Any, target: Any, places: tuple, value: Any) -> None:
 
     That is what ``add.at`` does, one element after another. Where whole rows are named, sort them and sum runs instead.
     """
+    if not target.size:
+        return
     arrays = [p for p in places if not isinstance(p, builtins.slice)]
     count = len(arrays)
     if count > 1 and count == len(places) and target.flags.c_contiguous:

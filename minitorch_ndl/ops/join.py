@@ -50,7 +50,7 @@ def cat(xp, tensors: Arrays, dim: int = 0):
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated; use ndl.stack.")
     at = normal_dim(dim, len(first), "cat")
     try:
-        return xp.concatenate(present, at)
+        return xp.ascontiguousarray(xp.concatenate(present, at))  # NumPy keeps a transposed layout; torch does not
     except ValueError:
         raise _do_not_join(tensors, first, at) from None
 
@@ -86,7 +86,7 @@ def stack(xp, tensors: Arrays, dim: int = 0):
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
                                f"{list(a.shape)} at entry {i}")
     new = (*first[:at], 1, *first[at:])
-    return xp.concatenate([a.reshape(new) for a in tensors], at)
+    return xp.ascontiguousarray(xp.concatenate([a.reshape(new) for a in tensors], at))
 
 
 def _at_least(dims: int, tensors: Sequence[Tensor]) -> list[Tensor]:

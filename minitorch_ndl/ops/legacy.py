@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from .. import backend, dtypes
-from ..autograd.engine import edge_of
 from ..composite import face
 from ..faces import F
 from ..tensor import Size, Tensor, counter, wrap
 from .convert import convert
-from .creation import made, shape_of, to_array
+from .creation import shape_of
+from .data import to_array
 
 
 def construct(cls: type, data: tuple, dtype: np.dtype | None, device: Any = None) -> Any:
@@ -30,8 +30,9 @@ def construct(cls: type, data: tuple, dtype: np.dtype | None, device: Any = None
             raise TypeError(f"expected {dtypes.from_numpy(dtype)!r} (got {first.dtype!r}): this constructor shares the "
                             f"tensor's memory and cannot convert it; use x.to({dtypes.from_numpy(dtype)!r}).")
         return as_subclass(F.expand(first, array.shape), cls)
-    if isinstance(first, (int, np.integer)) or isinstance(first, Size) or (isinstance(first, np.ndarray) and not first.ndim):
-        array = place.xp.zeros(shape_of("Tensor", first if isinstance(first, Size) else data) if data else (0,), wanted)
+    if isinstance(first, (int, np.integer, Size)) or (isinstance(first, np.ndarray) and not first.ndim):
+        shape = tuple(first) if isinstance(first, Size) else shape_of("Tensor", data or (0,))
+        array = place.xp.zeros(shape, wanted)
     elif isinstance(first, (str, bytes, dict)):
         raise TypeError(f"new(): invalid data type '{type(first).__name__}'; expected sizes or a sequence of numbers.")
     elif first is None or isinstance(first, (float, np.generic)):
@@ -52,9 +53,10 @@ def as_subclass(tensor: Tensor, cls: type) -> Any:
         return tensor
     if not issubclass(cls, Tensor):
         raise TypeError(f"as_subclass: cls must be a subclass of Tensor; got {cls!r}.")
+    if tensor.requires_grad:
+        tensor = F.expand(tensor, tensor.shape)  # whose history the new one takes over
     other = object.__new__(cls)
-    other._array, other._edge, other._view, other._counter = \
-        tensor._array, edge_of(tensor), tensor._view, counter(tensor)
+    other._array, other._edge, other._view, other._counter = tensor._array, tensor._edge, tensor._view, counter(tensor)
     return other
 
 

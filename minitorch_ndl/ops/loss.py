@@ -73,17 +73,17 @@ def _settled(xp: Any, losses: Any, weights: Any, total: Any, reduction: str, sha
         return losses.reshape(shape).astype(dtype, copy=False)
     loss = losses.sum()
     if reduction == "mean":
-        loss = loss / losses.dtype.type(total)
-    return xp.asarray(loss, dtype)
+        loss = loss / total
+    return loss.astype(dtype)
 
 
-def _share(g: Any, weights: Any, total: Any, reduction: str) -> Any:
+def _share(xp: Any, g: Any, weights: Any, total: Any, reduction: str) -> Any:
     """What the incoming gradient makes of a row's loss: a number, or one for each row."""
     if reduction == "none":
         g = g.reshape(-1)
     elif reduction == "mean":
-        g = g / g.dtype.type(total)
-    return g if weights is None else g * weights
+        g = g / total
+    return g if weights is None else xp.where(weights == 0, 0, g * weights)
 
 
 def _picked_reference(scores, target, weight, ignore_index, reduction):
@@ -109,7 +109,7 @@ class nll_of_labels:
 
     def backward(xp, needs, g, rows, labels, weights, total, reduction, shape):
         grad = xp.zeros(shape, g.dtype)
-        grad[rows, labels] = -_share(g, weights, total, reduction)
+        grad[rows, labels] = -_share(xp, g, weights, total, reduction)
         return grad
 
 
@@ -128,7 +128,7 @@ class cross_entropy_of_labels:
         return out, e, sums, rows, labels, weights, total, reduction
 
     def backward(xp, needs, g, e, sums, rows, labels, weights, total, reduction):
-        share = _share(g, weights, total, reduction)
+        share = _share(xp, g, weights, total, reduction)
         grad = e * (share / sums).astype(e.dtype, copy=False)[:, None]
         if weights is not None:
             grad[weights == 0] = 0  # also where a row that is left out has no finite softmax
@@ -329,10 +329,10 @@ class squared_error:
         flat = d.reshape(-1)
         total = (flat * flat).sum(dtype="f") if d.dtype.char == "e" else flat.dot(flat)
         n = d.size if reduction == "mean" else 1
-        return xp.asarray(total / (n or float("nan")), d.dtype), d, 2.0 / (n or 1)
+        return (total / (n or float("nan"))).astype(d.dtype), d, 2.0 / (n or 1)
 
     def backward(xp, needs, g, d, factor):
-        grad = d * (g * d.dtype.type(factor))
+        grad = d * (g * factor)
         return grad, -grad if needs[1] else None
 
 
@@ -398,7 +398,8 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     pair("huber_loss", input, target, weight)
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta. Got: {delta}")
-    return _weighted(F.bowl(input - target, delta) * delta, weight, reduction)
+    losses = F.bowl(input - target, delta) * delta
+    return reduced(losses if weight is None else losses * weight, reduction)
 
 
 # --- probabilities ----------------------------------------------------------------------------------------------------
@@ -442,10 +443,12 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     on="", out=False, promote="number")
 def surprise_of_logits(xp, input, target):
     """`surprise` of sigmoid(x), without rounding the sigmoid to 0 or 1."""
-    out = xp.exp(-xp.abs(input))
-    xp.log1p(out, out=out)
-    out = out + xp.maximum(input, 0)
-    return out - input * target
+    t = xp.abs(input, xp.empty_like(input))
+    xp.negative(t, t)
+    xp.exp(t, t)
+    xp.log1p(t, t)
+    t += xp.maximum(input, 0)
+    return t - input * target
 
 
 @composite(on="functional", out=False)

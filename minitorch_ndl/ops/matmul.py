@@ -94,7 +94,7 @@ def _rows(x: Any) -> Any:
 
 
 @op(input=_matmul_input, other=_matmul_other, promote="same", check=("b", _no_bool),
-    operators=("__matmul__", "__rmatmul__"), aliases=())
+    operators=("__matmul__", "__rmatmul__"), on="torch method linalg")
 def matmul(xp, input, other):
     """The matrix product, `a @ b`. Leading dimensions are a batch and broadcast; a vector on the left is a row, one on
     the right a column, and that dimension is gone from the result.

@@ -23,21 +23,12 @@ face("memory_format")(dtypes.memory_format)
 face("layout")(dtypes.layout)
 
 
-def arranged(array: Any, memory_format: Any) -> Any:
-    """A copy of `array` in this memory format; None and preserve_format keep the order that it has."""
-    if memory_format is None or memory_format is preserve_format:
-        return array.copy("K")
-    if memory_format is contiguous_format:
-        return array.copy("C")
-    rank = 4 if memory_format is channels_last else 5
-    if array.ndim != rank:
-        raise RuntimeError(f"required rank {rank} tensor to use {memory_format.name} format; got shape "
-                           f"{tuple(array.shape)}.")
-    inner = range(1, rank - 1)  # the channels, dimension 1, go last in memory
-    return array.transpose(0, *(i + 1 for i in inner), 1).copy("C").transpose(0, rank - 1, *inner)
+def _in_format(input: Tensor, memory_format: Any) -> tuple[str, tuple]:
+    plain = memory_format is None or memory_format is preserve_format
+    return ("clone", (input,)) if plain else ("arrange", (input, memory_format))
 
 
-@op(input=lambda g: g, out=False)
+@op(input=lambda g: g, out=False, variant=_in_format)
 def clone(xp, input, *, memory_format: object = None):
     """A copy in memory of its own, through which gradients flow. (`x.detach().clone()` cuts them off.)
 
@@ -45,13 +36,25 @@ def clone(xp, input, *, memory_format: object = None):
     >>> y = x.clone(); y[0] = 5; x
     tensor([1., 1.])
     """
-    return arranged(input, memory_format)
+    return input.copy("C" if 0 in input.strides else "K")
+
+
+@op(input=lambda g: g, on="", out=False)
+def arrange(xp, input, memory_format: object):
+    """A copy in a memory format."""
+    if memory_format is contiguous_format:
+        return input.copy("C")
+    rank = 4 if memory_format is channels_last else 5
+    if input.ndim != rank:
+        raise RuntimeError(f"required rank {rank} tensor to use {memory_format!r}; got shape {tuple(input.shape)}.")
+    inner = range(1, rank - 1)  # the channels, dimension 1, go last in memory
+    return input.transpose(0, *(i + 1 for i in inner), 1).copy("C").transpose(0, rank - 1, *inner)
 
 
 @composite(on="method", out=False)
 def contiguous(input, memory_format=contiguous_format):
     """The same elements, row by row in memory: the input itself if they are already, else a copy."""
-    return input if input.is_contiguous(memory_format) else F.clone(input, memory_format)
+    return input if input.is_contiguous(memory_format) else F.arrange(input, memory_format)
 
 
 # --- another memory for the same tensor -----------------------------------------------------------------------------
@@ -239,7 +242,5 @@ def _stays(name: str, doc: str) -> None:
 _stays("pin_memory", "This tensor: there is nothing to pin where nothing is copied to a GPU.")
 _stays("share_memory_", "This tensor: threads share all memory anyway, and processes are not supported.")
 _stays("to_dense", "This tensor: all of ours are dense.")
-_stays("resolve_conj", "This tensor: none is complex.")
-_stays("resolve_neg", "This tensor: none is negated lazily.")
 Tensor.is_pinned = lambda self, device=None: False
 Tensor.is_shared = lambda self: False

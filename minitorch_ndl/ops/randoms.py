@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
-from .. import random as streams
+from .. import backend, random as streams
 from ..composite import composite, face
 from ..faces import F, deliver
 from ..op import op
 from ..random import Generator, default_generator
 from ..tensor import Tensor, wrap
-from .creation import made, number_of, order_of, place_of, shape_of, target_dtype, wanted_dtype
+from .creation import order_of, place_of, shape_of, target_dtype
+from .data import made, number_of, wanted_dtype
 
 Draw = Callable[[Generator, tuple, np.dtype], np.ndarray]
 
-for _function in (streams.manual_seed, streams.seed, streams.initial_seed, streams.get_rng_state, streams.set_rng_state):
-    face(_function.__name__)(_function)
+for _name in ("manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state"):
+    face(_name)(getattr(streams, _name))
 face("Generator")(Generator)
 face("default_generator")(default_generator)
 Generator._as_tensor = staticmethod(wrap)
@@ -57,20 +57,20 @@ def _zero(g: Any) -> Any:
     return F.zeroed(g)  # what was there before is gone
 
 
-@op(input=_zero, on="", out=False, inplace=True)
+@op(input=_zero, on="in-place", out=False, inplace=True)
 def uniform(xp, input, from_: float = 0.0, to: float = 1.0, *, generator: object = None):
     """Uniform numbers from [from_, to)."""
     return fill(input, generator, lambda g, shape, dtype: g.uniform(shape, dtype, from_, to))
 
 
-@op(input=_zero, on="", out=False, inplace=True)
+@op(input=_zero, on="in-place", out=False, inplace=True)
 def normal(xp, input, mean: float = 0.0, std: float = 1.0, *, generator: object = None):
     """Normal numbers of this mean and standard deviation."""
     return fill(input, generator, lambda g, shape, dtype: g.normal(shape, dtype, mean, std),
                 lambda g, shape, dtype: g.normal(shape, dtype, mean, std, pairs=True))
 
 
-@op(input=_zero, on="", out=False, inplace=True)
+@op(input=_zero, on="in-place", out=False, inplace=True)
 def random(xp, input, from_: object = None, to: object = None, *, generator: object = None):
     """Integers from [from_, to); ``random_(to)`` starts at 0; without an end, all that the dtype holds."""
     if to is None and from_ is None:
@@ -79,25 +79,25 @@ def random(xp, input, from_: object = None, to: object = None, *, generator: obj
     return fill(input, generator, lambda g, shape, dtype: g.integers(low, high, shape, dtype))
 
 
-@op(input=_zero, on="", out=False, inplace=True)
+@op(input=_zero, on="in-place", out=False, inplace=True)
 def exponential(xp, input, lambd: float = 1.0, *, generator: object = None):
     """Exponentially distributed numbers, of rate `lambd`."""
     return fill(input, generator, lambda g, shape, dtype: g.exponential(shape, dtype, lambd))
 
 
-@op(input=_zero, on="", out=False, inplace=True)
+@op(input=_zero, on="in-place", out=False, inplace=True)
 def geometric(xp, input, p: float, *, generator: object = None):
     """How many trials it takes to succeed once, at probability `p` each."""
     return fill(input, generator, lambda g, shape, dtype: g.geometric(shape, dtype, p))
 
 
-@op(input=_zero, on="", out=False, inplace=True)
+@op(input=_zero, on="in-place", out=False, inplace=True)
 def log_normal(xp, input, mean: float = 1.0, std: float = 2.0, *, generator: object = None):
     """Numbers whose logarithm is normal, of this mean and standard deviation."""
     return fill(input, generator, lambda g, shape, dtype: g.log_normal(shape, dtype, mean, std))
 
 
-@op(input=_zero, on="", out=False, inplace=True)
+@op(input=_zero, on="in-place", out=False, inplace=True)
 def cauchy(xp, input, median: float = 0.0, sigma: float = 1.0, *, generator: object = None):
     """Cauchy distributed numbers."""
     return fill(input, generator, lambda g, shape, dtype: g.cauchy(shape, dtype, median, sigma))
@@ -164,7 +164,8 @@ def _family(name: str, what: str, draw: Draw, scattered: Draw | None = None) -> 
 
     def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
              memory_format: Any = None, pin_memory: bool = False, generator: Generator | None = None) -> Tensor:
-        return _draw_like(f"{name}_like", input, draw, dtype, device, generator, memory_format, requires_grad, scattered)
+        return _draw_like(f"{name}_like", input, draw, dtype, device, generator, memory_format, requires_grad,
+                          scattered)
 
     page = "https://pytorch.org/docs/stable/generated/torch"
     plain.__doc__ = f"""A tensor of these sizes, of {what}.\n\n{page}.{name}.html
@@ -187,8 +188,8 @@ def _bounds(name: str, low: Any, high: Any) -> tuple[int, int]:
     low, high = (0, low) if high is None else (low, high)
     low, high = (v.item() if isinstance(v, Tensor) else v for v in (low, high))
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}: {name} draws "
-                           f"from [from, to).")
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}: {name} "
+                           f"draws from [from, to).")
     for title, value in (("low", low), ("high", high)):
         if not hasattr(value, "__index__"):
             raise TypeError(f"{name}(): argument '{title}' must be int, not {type(value).__name__}")
@@ -226,13 +227,13 @@ def randint(*args: Any, low: Any = None, high: Any = None, size: Any = None, gen
 def randint_like(input: Tensor, low: Any = None, high: Any = None, *, dtype: Any = None, layout: Any = None,
                  device: Any = None, requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
                  generator: Generator | None = None) -> Tensor:
-    """``randint_like(x, high)``, ``randint_like(x, low, high)``: integers from [low, high), of the input's shape and dtype.
+    """``randint_like(x, high)``, ``randint_like(x, low, high)``: integers from [low, high), in a tensor like the input.
 
     https://pytorch.org/docs/stable/generated/torch.randint_like.html
     """
     low, high = (0, high) if low is None else _bounds("randint_like", low, high)
-    return _draw_like("randint_like", input, lambda g, shape, d: g.integers(low, high, shape, d), dtype, device, generator,
-                      memory_format, requires_grad)
+    return _draw_like("randint_like", input, lambda g, shape, d: g.integers(low, high, shape, d), dtype, device,
+                      generator, memory_format, requires_grad)
 
 
 @face("randperm")
@@ -283,7 +284,7 @@ def normal_about(xp, mean, std, dtype: object, generator: object = None):
 
 @composite(out=True)
 def multinomial(input, num_samples, replacement=False, *, generator=None):
-    """Indices drawn with probabilities proportional to the input's rows, (K,) or (N, K): (num_samples,) or (N, num_samples).
+    """Indices drawn with the probabilities that each row of the input, (K,) or (N, K), gives: (..., num_samples).
 
     Raises RuntimeError for negative or infinite weights, rows without weight, or more samples than there are weights.
 

@@ -7,31 +7,32 @@ from typing import Any
 
 from .. import errors
 from ..composite import composite
-from ..faces import F
+from ..faces import F, named_result
 from ..op import op
 from ..tensor import Tensor
 from .shape import normal_dim
+from .sums import total
 
 Dims = object  # an int, a sequence of ints, or None
 
 
 def axes_of(dim: Any, ndim: int, name: str = "") -> tuple[int, ...]:
-    """`dim` as a tuple of dimensions counted from the front. None and () stand for all."""
+    """`dim` as a sorted tuple of dimensions counted from the front. None and () stand for all; a 0-d input has none."""
     if dim is None:
         return tuple(range(ndim))
-    if isinstance(dim, int):
-        return (normal_dim(dim, ndim, name),) if ndim else (normal_dim(dim, ndim, name),)[1:]
+    if type(dim) is int:
+        axis = normal_dim(dim, ndim, name)
+        return (axis,) if ndim else ()
     if not isinstance(dim, (tuple, list)):
-        dim = _index(dim, name)
-        return axes_of(dim, ndim, name)
-    axes = tuple(normal_dim(_index(d, name), ndim, name) for d in dim)
+        return axes_of(as_index(dim, name), ndim, name)
+    axes = tuple(normal_dim(as_index(d, name), ndim, name) for d in dim)
     if len(set(axes)) < len(axes):
         twice = next(a for a in axes if axes.count(a) > 1)
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims ({name} got dim={dim})")
-    return (axes if ndim else ()) or tuple(range(ndim))
+    return tuple(sorted(axes)) if axes and ndim else tuple(range(ndim))
 
 
-def _index(dim: Any, name: str) -> int:
+def as_index(dim: Any, name: str) -> int:
     try:
         return dim.__index__()
     except (AttributeError, TypeError):
@@ -59,13 +60,6 @@ def spread(g: Any, shape: tuple, dim: Any) -> Any:
 
 
 # --- sums -------------------------------------------------------------------------------------------------------------
-
-
-def total(xp: Any, x: Any, axes: tuple, keepdim: bool = False) -> Any:
-    """The sum of floats."""
-    if x.dtype == xp.float16:
-        return x.sum(axes, dtype=xp.float32, keepdims=keepdim).astype(xp.float16)
-    return x.sum(axes, keepdims=keepdim)
 
 
 @op(input=lambda g, input_shape, dim: spread(g, input_shape, dim))
@@ -101,21 +95,53 @@ def _products_of_others(g, input, out, dim, keepdim):
     g = g.reshape(kept(input.shape, dim))
     if not (input == 0).any():
         return g * out.reshape(kept(input.shape, dim)) / input
-    flat = input.reshape(-1, 1) if dim is None else input
-    d = 0 if dim is None else dim
-    return (g * (F.products_before(flat, d) * F.products_after(flat, d)).reshape(input.shape))
+    factors, d = (input.reshape(-1), 0) if dim is None or not input.shape else (input, dim)
+    after = F.flip(products_before(F.flip(factors, (d,)), d), (d,))
+    return g * (products_before(factors, d) * after).reshape(input.shape)
+
+
+def products_before(x, dim):
+    """For each element, the product of those before it along `dim`."""
+    n = x.shape[dim]
+    first = F.narrow(x, dim, 0, 1)
+    return F.cumprod(F.cat([F.expand(F.to_dtype(first == first, x.dtype), first.shape), F.narrow(x, dim, 0, n - 1)], dim), dim)
 
 
 @op(input=_products_of_others)
 def prod(xp, input, dim: int | None = None, keepdim: bool = False, *, dtype: object = None):
     """The product over `dim`; of integers as int64."""
-    axes = axes_of(dim, input.ndim, "prod")
+    axes = axes_of(None if dim is None else as_index(dim, "prod"), input.ndim, "prod")
     kind = input.dtype if input.dtype.kind == "f" or dtype is not None else xp.int64
     return input.prod(axes, dtype=kind, keepdims=keepdim)
 
 
+@op(input=lambda g, input_shape, dim, input: spread(g, input_shape, dim) * (input == input))
+def nansum(xp, input, dim: Dims = None, keepdim: bool = False, *, dtype: object = None):
+    """The sum over `dim` of what is not NaN."""
+    if input.dtype.kind == "f":
+        missing = xp.isnan(input)
+        input = xp.where(missing, xp.zeros((), input.dtype), input) if missing.any() else input
+    return sum.op.kernel(xp, input, dim, keepdim, dtype=dtype)
+
+
+@composite()
+def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+    """The mean over `dim` of what is not NaN."""
+    input = input if dtype is None else input.to(dtype)
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype!r}. "
+                           f"Use x.float().")
+    return F.nansum(input, dim, keepdim) / F.to_dtype(F.sum(input == input, dim, keepdim), input.dtype)
+
+
+@op()
+def count_nonzero(xp, input, dim: Dims = None):
+    """How many elements over `dim` are not zero."""
+    return xp.asarray(xp.count_nonzero(input, axis=axes_of(dim, input.ndim, "count_nonzero")))
+
+
 @op(input=lambda g, input, out, dim, keepdim: g.reshape(kept(input.shape, dim))
-    * F.exp(input - out.reshape(kept(input.shape, dim))), promote="float")
+    * F.exp(input - out.reshape(kept(input.shape, dim))), promote="float", on="torch method special")
 def logsumexp(xp, input, dim: Dims, keepdim: bool = False):
     """``log(sum(exp(input)))``, without overflow.
 
@@ -123,6 +149,8 @@ def logsumexp(xp, input, dim: Dims, keepdim: bool = False):
     tensor(1000.6931)
     """
     axes = axes_of(dim, input.ndim, "logsumexp")
+    if not input.ndim:
+        return input.copy()
     if not count(input.shape, axes):
         return xp.log(total(xp, input, axes, keepdim))
     top = input.max(axes, keepdims=True)
@@ -152,9 +180,10 @@ def var_dims(xp, input, dim: Dims, correction: float, keepdim: bool):
     n = count(input.shape, axes)
     half = input.dtype == xp.float16
     x = input.astype(xp.float32) if half else input
-    centered = x - total(xp, x, axes, True) / n if n else x
-    squares = total(xp, xp.multiply(centered, centered, out=centered), axes, keepdim)
-    out = squares / max_(n - correction, 0.0) if n > correction else squares / xp.zeros((), squares.dtype)
+    centered = x - total(xp, x, axes, True) / n if n else x.copy()
+    centered *= centered
+    squares = total(xp, centered, axes, keepdim)
+    out = squares / (n - correction) if n > correction else squares / xp.zeros((), squares.dtype)
     return out.astype(input.dtype) if half else out
 
 
@@ -168,6 +197,8 @@ def _spec(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, corr
     """What the overloads of `var` and `std` mean: (dim, correction, keepdim)."""
     if input._array.dtype.kind != "f":
         raise RuntimeError(f"{name}: only support floating point and complex dtypes; got {input.dtype!r}. Use x.float().")
+    if unbiased is not None and correction is not None:
+        raise TypeError(f"{name}() takes unbiased= or correction=, not both; unbiased=False is correction=0.")
     if isinstance(dim, bool):  # var(unbiased)
         dim, unbiased = None, dim
     if correction is None:
@@ -211,10 +242,11 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 # --- extremes -----------------------------------------------------------------------------------------------------------
 
 
-def _evenly(g, input, out, dim):
+def evenly(g, input, out, dim):
     """The gradient of an extreme, in equal parts to all elements that have its value."""
     shape = kept(input.shape, dim)
-    hits = F.to_dtype(input == out.reshape(shape), input.dtype)
+    alike = input != input if not out.shape and out != out else input == out.reshape(shape)  # NaN equals nothing
+    hits = F.to_dtype(alike, input.dtype)
     return g.reshape(shape) * hits / F.sum(hits, dim, True)
 
 
@@ -223,26 +255,26 @@ def not_empty(shape: tuple, dim: Any, name: str) -> tuple[int, ...]:
     axes = axes_of(dim, len(shape), name)
     for a in axes:
         if shape[a] == 0:
-            if dim is None:
+            if dim is None or dim == ():
                 raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                                    f"Specify the reduction dim with the 'dim' argument.")
             raise IndexError(f"{name}(): Expected reduction dim {a} to have non-zero size.")
     return axes
 
 
-@op(input=_evenly)
+@op(input=evenly)
 def amax(xp, input, dim: Dims = (), keepdim: bool = False):
     """The largest element over `dim`. Elements that tie share the gradient evenly."""
     return input.max(not_empty(input.shape, dim, "amax"), keepdims=keepdim)
 
 
-@op(input=_evenly)
+@op(input=evenly)
 def amin(xp, input, dim: Dims = (), keepdim: bool = False):
     """The smallest element over `dim`. Elements that tie share the gradient evenly."""
     return input.min(not_empty(input.shape, dim, "amin"), keepdims=keepdim)
 
 
-def _picked(g, indices, input_shape, dim, keepdim):
+def picked(g, indices, input_shape, dim, keepdim):
     return F.put_along(g if keepdim or not input_shape else F.unsqueeze(g, dim), dim,
                        indices.reshape(kept(input_shape, dim)), input_shape)
 
@@ -256,13 +288,13 @@ def _extreme(xp: Any, input: Any, dim: int, keepdim: bool, name: str) -> tuple:
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
 
-@op(name="max", on="", input=_picked, outputs=("values", "indices"))
+@op(name="max", on="", input=picked, outputs=("values", "indices"))
 def max_dim(xp, input, dim: int, keepdim: bool):
     """The largest elements along a dimension, and where they are."""
     return _extreme(xp, input, dim, keepdim, "max")
 
 
-@op(name="min", on="", input=_picked, outputs=("values", "indices"))
+@op(name="min", on="", input=picked, outputs=("values", "indices"))
 def min_dim(xp, input, dim: int, keepdim: bool):
     """The smallest elements along a dimension, and where they are."""
     return _extreme(xp, input, dim, keepdim, "min")
@@ -306,19 +338,31 @@ def _overload(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> 
     if other is not None:
         return getattr(F, name + "imum")(input, other)
     if dim is None:
+        if keepdim:
+            raise TypeError(f"{name}(): keepdim needs a dim; {name}() of everything is one number. Use a{name}.")
         not_empty(input._array.shape, None, name)
         return getattr(F, "a" + name)(input)
-    return getattr(F, name)(input, _index(dim, name), keepdim)
+    return getattr(F, name)(input, as_index(dim, name), keepdim)
+
+
+_MinMax = named_result("aminmax", ("min", "max"))
 
 
 @composite()
 def aminmax(input, *, dim=None, keepdim=False):
     """The smallest and the largest element, as (min, max)."""
+    if not input._array.size and dim is None:
+        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+    dim = None if dim is None else as_index(dim, "aminmax")
     return _MinMax(F.amin(input, dim, keepdim), F.amax(input, dim, keepdim))
 
 
 def _where(xp: Any, input: Any, dim: Any, keepdim: bool, name: str) -> Any:
-    axes = not_empty(input.shape, None if dim is None else _index(dim, name), name)
+    if input.dtype.kind == "b":
+        raise RuntimeError(f"{name}(): does not support bool input. Use x.int().")
+    if dim is None and not input.size:
+        raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+    axes = not_empty(input.shape, None if dim is None else as_index(dim, name), name)
     if dim is None:
         at = getattr(xp, name)(input)
         return xp.full((1,) * input.ndim, at) if keepdim else at
@@ -358,9 +402,3 @@ def _test(xp: Any, input: Any, dim: Any, keepdim: bool, name: str) -> Any:
     else:
         out = getattr(xp, name)(input, axis=axes_of(dim, input.ndim, name), keepdims=keepdim)
     return out.astype(xp.uint8) if input.dtype == xp.uint8 else out
-
-
-from builtins import max as max_  # noqa: E402
-from ..faces import named_result  # noqa: E402
-
-_MinMax = named_result("aminmax", ("min", "max"))

@@ -134,6 +134,65 @@ def fold_windows(xp, input, dimension: int, size: int, step: int, shape: object)
     return out
 
 
+@op(input=lambda g, geometry: F.strided_back(g, geometry), view=True, saves=("geometry",), out=False)
+def as_strided(xp, input, size: object, stride: object, storage_offset: object = None):
+    """The input's memory seen with these sizes and strides, from `storage_offset` on (default: where the input begins).
+
+    >>> ndl.arange(6).as_strided((2, 2), (1, 2))
+    tensor([[0, 2],
+            [1, 3]])
+    """
+    flat, here = backend.memory(input)
+    offset = here if storage_offset is None else storage_offset
+    size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError(f"mismatch in length of strides and shape: {list(stride)} and {list(size)}")
+    if any(s < 0 for s in (*stride, *size, offset)):
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}, "
+                           f"sizes {list(size)}, offset {offset}")
+    end = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) + 1
+    if 0 not in size and end > flat.size:
+        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} require {end} "
+                           f"elements, which are out of bounds for storage of {flat.size}")
+    steps = tuple(s // input.itemsize for s in input.strides)
+    return (backend.restride(flat[offset:], size, [s * input.itemsize for s in stride]),
+            (input.shape, steps, size, stride, offset - here))
+
+
+def _strided_maps(xp: Any, geometry: Any) -> tuple[Any, Any, int]:
+    """Where in memory the input's and the output's elements lie, and how much memory that is."""
+    shape, steps, size, stride, offset = geometry
+    places = []
+    for n, s in ((shape, steps), (size, stride)):
+        at = xp.zeros(n, xp.int64)
+        for d, (count, step) in enumerate(zip(n, s, strict=True)):
+            at += (xp.arange(count) * step).reshape((1,) * d + (-1,) + (1,) * (len(n) - d - 1))
+        places.append(at.reshape(-1))
+    before, after = places[0], places[1] + offset
+    low = min(before.min(initial=0), after.min(initial=0))
+    return before - low, after - low, int(max(before.max(initial=0), after.max(initial=0)) - low) + 1
+
+
+@op(input=lambda g, geometry: F.strided_again(g, geometry), on="", out=False)
+def strided_back(xp, input, geometry: object):
+    """The input, seen as the output of `as_strided`, added up where it lay in memory; shares of elements lying on one place."""
+    before, after, extent = _strided_maps(xp, geometry)
+    memory, times = xp.zeros(extent, input.dtype), xp.zeros(extent, input.dtype)
+    xp.add.at(memory, after, input.reshape(-1))
+    xp.add.at(times, before, times.dtype.type(1))
+    return (memory[before] / times[before]).reshape(geometry[0])
+
+
+@op(input=lambda g, geometry: F.strided_back(g, geometry), on="", out=False)
+def strided_again(xp, input, geometry: object):
+    """The other way: what `as_strided` would see, had the input's elements been laid into memory."""
+    before, after, extent = _strided_maps(xp, geometry)
+    memory, times = xp.zeros(extent, input.dtype), xp.zeros(extent, input.dtype)
+    xp.add.at(times, before, times.dtype.type(1))
+    xp.add.at(memory, before, input.reshape(-1) / times[before])
+    return memory[after].reshape(geometry[2])
+
+
 # --- the same with a region replaced --------------------------------------------------------------------------------
 
 

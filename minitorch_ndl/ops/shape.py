@@ -9,8 +9,8 @@ import functools
 from typing import Any
 
 from .. import backend, errors
+from ..autograd import views
 from ..autograd.engine import edge_of
-from ..autograd.grad_mode import mode
 from ..composite import composite
 from ..dtypes import dtype as Dtype
 from ..dtypes import to_numpy
@@ -298,7 +298,7 @@ def adjoint(xp, input):
 
 def _reversed(x: Tensor) -> Tensor:
     """The dimensions in reverse order. A view."""
-    return F.permute(x, tuple(range(x.ndim))[::-1])
+    return F.t(x) if x.ndim == 2 else F.permute(x, tuple(range(x.ndim))[::-1])
 
 
 def _matrix_transposed(x: Tensor) -> Tensor:
@@ -397,14 +397,18 @@ def _in_place(function: Any) -> Any:
     """The form of a view operation that changes how this tensor itself looks at its memory."""
 
     def change(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if mode.enabled and self._edge is None and self._requires_grad:
-            raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place operation. "
-                               f"({function.__name__}_; use {function.__name__} instead.)")
-        was = wrap(self._array)  # what this tensor has been so far, for views of it
-        was._edge, was._counter, was._view = edge_of(self), self._counter, self._view
-        seen = function(was, *args, **kwargs)
-        self._array, self._edge, self._counter = seen._array, seen._edge, seen._counter
-        self._view = seen._view
+        views.check_history(self, False, f"{function.__name__}_")
+        was = wrap(self._array)  # what this tensor has been so far; for its views, it stays their base
+        was._edge, was._view = edge_of(self), self._view
+        if self._counter is None:
+            seen = function(was, *args, **kwargs)
+        else:
+            was._counter = self._counter
+            seen = function(was, *args, **kwargs)
+            self._view, self._counter = seen._view, seen._counter
+            self._counter[1] += 1
+        self._array, self._edge = seen._array, seen._edge
+        views.bump(self)
         return self
 
     change.__name__ = f"{function.__name__}_"

@@ -77,8 +77,8 @@ def attempt(xp: Any, function: Callable, arrays: Sequence[Any], shape: tuple, di
     LAPACK's functions in NumPy give up the whole stack if one matrix fails; then try one at a time. A failed matrix's
     result is NaN.
     """
-    batch = shape[:-2]
-    info = xp.zeros(batch, xp.int32)
+    stack, batch = arrays[0].shape[:-2], shape[:-2]
+    info = xp.zeros(stack, xp.int32)
     try:
         return function(*arrays), info
     except xp.linalg.LinAlgError:
@@ -88,7 +88,8 @@ def attempt(xp: Any, function: Callable, arrays: Sequence[Any], shape: tuple, di
         try:
             result[at] = function(*(a[at] for a in arrays))
         except xp.linalg.LinAlgError:
-            info[at] = diagnose(xp, arrays[0][at])
+            own = at[len(batch) - len(stack):]  # where the matrix is in its own stack, which may have been broadcast
+            info[tuple(i if n > 1 else 0 for i, n in zip(own, stack, strict=True))] = diagnose(xp, arrays[0][at])
     return result, info
 
 
@@ -165,11 +166,11 @@ def _expect_fit(name: str, A: Tensor, B: Tensor, left: bool = True) -> None:
 
 @composite()
 def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False):
-    """The older name of `linalg.solve_triangular`: the solution of A X = input, and a copy of A's triangle."""
+    """The older name of `linalg.solve_triangular`: the solution of A X = input, and a copy of A."""
     expect("triangular_solve", A)
     _expect_fit("triangular_solve", A, input)
     solution = F.triangular(mT(A) if transpose else A, input, upper != transpose, unitriangular)
-    return named("triangular_solve", solution=solution, cloned_coefficient=F.triu(A) if upper else F.tril(A))
+    return named("triangular_solve", solution=solution, cloned_coefficient=A.clone())
 
 
 # --- general systems --------------------------------------------------------------------------------------------------

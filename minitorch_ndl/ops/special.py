@@ -45,15 +45,22 @@ def patch(out: Any, where: Any, function: Callable, *inputs: Any) -> Any:
     return out
 
 
-def single(xp: Any, x: Any) -> Any:
-    """`x` as an array that our tables know: float16 as float32."""
+def single(x: Any) -> Any:
+    """`x` in single precision at least."""
     return x.astype("float32") if x.itemsize < 4 else x
+
+
+def evaluate(xp: Any, function: Callable, x: Any, wide: bool = False) -> Any:
+    """function(xp, x) in x's own dtype, though computed in single precision at least (`wide`: in double)."""
+    y = x.astype("float64", copy=False) if wide else single(x)
+    out = function(xp, y if x.ndim else y.reshape(1))  # 0-d arrays turn into numbers on the way
+    return out.reshape(x.shape).astype(x.dtype, copy=False)
 
 
 # --- the error function and its relatives ----------------------------------------------------------------------------
 
 
-def _erf(xp: Any, x: Any) -> Any:
+def erf_of(xp: Any, x: Any) -> Any:
     """tanh has erf's shape: erf(x) = tanh(x * R(x**2)), where R varies slowly."""
     x = xp.clip(x, -6, 6, xp.empty_like(x))  # erf is 1 there
     out = ratio(xp, xp.multiply(x, x, xp.empty_like(x)), tables.ERF)
@@ -61,9 +68,9 @@ def _erf(xp: Any, x: Any) -> Any:
     return xp.tanh(out, out)
 
 
-def _erfc(xp: Any, x: Any) -> Any:
+def erfc_of(xp: Any, x: Any) -> Any:
     """exp(-x**2) * R(|x|) on the right, and 2 minus that on the left."""
-    a = xp.minimum(xp.absolute(x), 11 if x.itemsize == 4 else 28, xp.empty_like(x))  # erfc is 0 there
+    a = xp.minimum(xp.absolute(x), 11 if x.itemsize == 4 else 28, out=xp.empty_like(x))  # erfc is 0 there
     out = ratio(xp, a, tables.ERFCX)
     out *= _exp_minus_square(xp, a)
     sign = xp.copysign(x.dtype.type(1), x)
@@ -85,9 +92,9 @@ def _exp_minus_square(xp: Any, x: Any) -> Any:
     return out
 
 
-def _erfcx(xp: Any, x: Any) -> Any:
+def erfcx_of(xp: Any, x: Any) -> Any:
     a, far = xp.absolute(x), 10 if x.itemsize == 4 else 27
-    out = ratio(xp, xp.minimum(a, far, xp.empty_like(x)), tables.ERFCX)
+    out = ratio(xp, xp.minimum(a, far, out=xp.empty_like(x)), tables.ERFCX)
     patch(out, a > far, lambda a: _erfcx_far(1 / (a * a)) / (a * ROOT_PI), a)
     return patch(out, x < 0, lambda x, out: 2 / _exp_minus_square(xp, xp.maximum(x, -30)) - out, x, out)
 
@@ -96,21 +103,33 @@ def _erfcx_far(t: Any) -> Any:
     return 1 - t * (1 / 2 - t * (3 / 4 - t * (15 / 8 - t * (105 / 16 - t * (945 / 32 - t * (10395 / 64))))))
 
 
-def _erfinv(xp: Any, x: Any) -> Any:
+def erfinv_of(xp: Any, x: Any) -> Any:
     """x * R(-log(1 - x**2)) to single precision; for doubles, one step of Halley's method from there."""
     w = xp.subtract(1, x, xp.empty_like(x))
     w *= 1 + x
     xp.negative(xp.log(w, w), w)
-    out = ratio(xp, xp.minimum(w, 38, w), {x.itemsize: tables.ERFINV[4]})
+    out = ratio(xp, xp.minimum(w, 38, out=w), {x.itemsize: tables.ERFINV[4]})
     out *= x
     if x.itemsize == 8:
-        error = _erf(xp, out) - x
+        error = erf_of(xp, out) - x
         # Towards 1 the difference is lost in rounding; erfc keeps it.
-        patch(error, x > 0.5, lambda x, y: 1 - x - _erfc(xp, y), x, out)
-        patch(error, x < -0.5, lambda x, y: _erfc(xp, -y) - (1 + x), x, out)
+        patch(error, x > 0.5, lambda x, y: 1 - x - erfc_of(xp, y), x, out)
+        patch(error, x < -0.5, lambda x, y: erfc_of(xp, -y) - (1 + x), x, out)
         step = error * xp.exp(out * out) * (ROOT_PI / 2)
         out -= step / (1 + out * step)
     return patch(out, xp.absolute(x) == 1, lambda x: x * math.inf, x)
+
+
+def entr_of(xp: Any, x: Any) -> Any:
+    out = -x * xp.log(x)
+    patch(out, x == 0, lambda x: x, x)
+    return patch(out, x < 0, lambda x: x - math.inf, x)
+
+
+def log_ndtr_of(xp: Any, x: Any) -> Any:
+    t = x * math.sqrt(0.5)
+    out = xp.log1p(erfc_of(xp, t) * -0.5)
+    return patch(out, x < -1, lambda t: xp.log(erfcx_of(xp, -t) * 0.5) - t * t, t)
 
 
 @op(input=lambda g, input: g * F.exp(-input * input) * (2 / ROOT_PI), promote="float", inplace=True,
@@ -121,7 +140,7 @@ def erf(xp, input):
     >>> ndl.erf(ndl.tensor([0.0, 0.5, 10.0]))
     tensor([0.0000, 0.5205, 1.0000])
     """
-    return _erf(xp, single(xp, input)).astype(input.dtype, copy=False)
+    return evaluate(xp, erf_of, input)
 
 
 @op(input=lambda g, input: g * F.exp(-input * input) * (-2 / ROOT_PI), promote="float", inplace=True,
@@ -132,13 +151,13 @@ def erfc(xp, input):
     >>> ndl.erfc(ndl.tensor([0.0, 5.0]))
     tensor([1.0000e+00, 1.5375e-12])
     """
-    return _erfc(xp, single(xp, input)).astype(input.dtype, copy=False)
+    return evaluate(xp, erfc_of, input)
 
 
 @op(input=lambda g, input, out: g * (input * out * 2 - 2 / ROOT_PI), promote="float", on="special")
 def erfcx(xp, input):
     """exp(x**2) * erfc(x)."""
-    return _erfcx(xp, single(xp, input)).astype(input.dtype, copy=False)
+    return evaluate(xp, erfcx_of, input)
 
 
 @op(input=lambda g, out: g * F.exp(out * out) * (ROOT_PI / 2), promote="float", inplace=True,
@@ -149,7 +168,25 @@ def erfinv(xp, input):
     >>> ndl.erfinv(ndl.tensor([0.0, 0.5, 1.0]))
     tensor([0.0000, 0.4769,    inf])
     """
-    return _erfinv(xp, single(xp, input)).astype(input.dtype, copy=False)
+    return evaluate(xp, erfinv_of, input)
+
+
+@op(input=lambda g, input: g * (-F.log(input) - 1), promote="float", on="special")
+def entr(xp, input):
+    """-x * log(x), a term of an entropy: 0 at 0, -inf below it."""
+    return evaluate(xp, entr_of, input)
+
+
+@op(input=lambda g, input: g * F.exp(input * input * -0.5) * math.sqrt(0.5 / PI), promote="float", on="special")
+def ndtr(xp, input):
+    """How likely a standard normal variable is to be less than x."""
+    return evaluate(xp, lambda xp, x: erfc_of(xp, x * -math.sqrt(0.5)) * 0.5, input)
+
+
+@op(input=lambda g, input: g / F.erfcx(input * -math.sqrt(0.5)) * math.sqrt(2 / PI), promote="float", on="special")
+def log_ndtr(xp, input):
+    """log(ndtr(x)), without taking the logarithm of what ndtr has rounded to 0."""
+    return evaluate(xp, log_ndtr_of, input)
 
 
 # --- the gamma function and its relatives ----------------------------------------------------------------------------
@@ -157,9 +194,9 @@ def erfinv(xp, input):
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)  # B2, B4, ...
 
 
-def _lgamma(xp: Any, x: Any) -> Any:
+def lgamma_of(xp: Any, x: Any) -> Any:
     """On [1, 8] a fit, times the zeros at 1 and 2; on (0, 1) that of x + 1; Stirling's series above; mirrored below."""
-    low = xp.minimum(x, 8, xp.empty_like(x))
+    low = xp.minimum(x, 8, out=xp.empty_like(x))
     shift = xp.less(low, 1).astype(x.dtype)  # 1 where x + 1 is used
     out = ratio(xp, low + shift, tables.LGAMMA)
     low -= 1
@@ -185,7 +222,7 @@ def _stirling(xp: Any, x: Any) -> Any:
 
 def _lgamma_mirrored(xp: Any, x: Any) -> Any:
     """gamma(x) * gamma(1 - x) = pi / sin(pi * x)."""
-    out = xp.log(PI / xp.absolute(xp.sin(PI * _offset(xp, x)))) - _lgamma(xp, 1 - x)
+    out = math.log(PI) - xp.log(xp.absolute(xp.sin(PI * _offset(xp, x)))) - lgamma_of(xp, 1 - x)
     out[x == xp.rint(x)] = math.inf  # poles, and -inf
     return out
 
@@ -195,11 +232,11 @@ def _offset(xp: Any, x: Any) -> Any:
     return x - xp.rint(x)
 
 
-def _polygamma(xp: Any, n: int, x: Any) -> Any:
+def polygamma_of(xp: Any, n: int, x: Any) -> Any:
     """Shift x to the right, past `start`, by psi_n(x) = psi_n(x + 1) - (-1)**n * n! / x**(n + 1); there use the
     asymptotic series. On the left, the reflection formula."""
     start, sign = 10 + n // 2, (-1.0) ** n
-    far = xp.maximum(x, 5e-324, xp.empty_like(x))
+    far = xp.maximum(x, 5e-324, out=xp.empty_like(x))
     total = xp.zeros_like(x)
     for _ in range(start):
         total += _inverse_power(xp, far, n + 1)
@@ -233,7 +270,7 @@ def _polygamma_mirrored(xp: Any, n: int, x: Any) -> Any:
         slope = [k * c for k, c in enumerate(powers)][1:]
         powers = [-PI * (a + b) for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope])]
     cot = 1 / xp.tan(PI * _offset(xp, x))
-    out = _polygamma(xp, n, 1 - x) * (-1.0) ** n - polynomial(xp, cot, [PI * c for c in powers[::-1]])
+    out = polygamma_of(xp, n, 1 - x) * (-1.0) ** n - polynomial(xp, cot, [PI * c for c in powers[::-1]])
     at_pole = xp.full_like(x, (-1.0) ** (n + 1) * math.inf) if n else xp.where(x == 0, 1 / -x, math.nan)
     at_pole[x == -math.inf] = math.nan
     whole = x == xp.rint(x)
@@ -248,13 +285,13 @@ def lgamma(xp, input):
     >>> ndl.lgamma(ndl.tensor([1.0, 5.0])).exp()
     tensor([ 1.0000, 24.0000])
     """
-    return _lgamma(xp, single(xp, input)).astype(input.dtype, copy=False)
+    return evaluate(xp, lgamma_of, input)
 
 
 @op(input=lambda g, input: g * F.polygamma(input, 1), promote="float", inplace=True, on="torch method special")
 def digamma(xp, input):
     """The derivative of lgamma."""
-    return _polygamma(xp, 0, input.astype("float64")).astype(input.dtype, copy=False)
+    return evaluate(xp, lambda xp, x: polygamma_of(xp, 0, x), input, wide=True)
 
 
 @op(input=lambda g, input, n: g * F.polygamma(input, n + 1), promote="float", inplace=True, on="method")
@@ -262,11 +299,11 @@ def polygamma(xp, input, n: int):
     """The n-th derivative of digamma."""
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n; got n={n}.")
-    return _polygamma(xp, n, input.astype("float64")).astype(input.dtype, copy=False)
+    return evaluate(xp, lambda xp, x: polygamma_of(xp, n, x), input, wide=True)
 
 
 @composite(on="torch special", name="polygamma")
-def polygamma_of(n: int, input):
+def polygamma_by_order(n: int, input):
     """The n-th derivative of digamma.
 
     >>> ndl.polygamma(1, ndl.tensor([1.0]))
@@ -296,7 +333,10 @@ FACES["special"].update(gammaln=FACES["torch"]["lgamma"], psi=FACES["torch"]["di
 @op(input=lambda g, input, out, n, scaled: bessel_gradient(g, input, out, n, scaled), promote="float", on="", out=False)
 def bessel_i(xp, input, n: int, scaled: bool):
     """I_n(x), the modified Bessel function of the first kind; `scaled`: times exp(-|x|)."""
-    x = input.astype("float64")
+    return evaluate(xp, lambda xp, x: bessel_i_of(xp, n, x, scaled), input, wide=True)
+
+
+def bessel_i_of(xp: Any, n: int, x: Any, scaled: bool) -> Any:
     a = xp.absolute(x)
     near = xp.minimum(a, 20.0)
     t = near * near / 4
@@ -307,7 +347,7 @@ def bessel_i(xp, input, n: int, scaled: bool):
     patch(out, a > 20, lambda a: _bessel_far(xp, n, a, scaled), a)
     if n % 2:
         out = xp.copysign(out, x)
-    return out.astype(input.dtype, copy=False)
+    return out
 
 
 def _bessel_far(xp: Any, n: int, x: Any, scaled: bool) -> Any:
@@ -353,3 +393,7 @@ def i0e(input):
 def i1e(input):
     """exp(-|x|) * i1(x)."""
     return F.bessel_i(input, 1, True)
+
+
+for _name in ("erf_", "erfc_", "i0_"):
+    FACES["torch"][_name] = getattr(Tensor, _name)

@@ -1,8 +1,8 @@
-"""Sums of floats, quickly and accurately: in blocks, each of them one matrix product with ones.
+"""Sums of floats, quickly and accurately: in blocks, each of them a matrix product with ones.
 
 NumPy adds pairwise (accurate, not fast) along the last dimension, and one after the other (the error grows with the
-number of elements) along every other one. A block of some hundred elements loses nothing; the sums of the blocks are
-few. BLAS does the blocks at the speed of memory.
+number of elements) along every other one. A block of some hundred elements loses nothing, and the sums of the blocks
+are few; BLAS goes through the blocks at the speed of memory.
 """
 
 from __future__ import annotations
@@ -10,64 +10,79 @@ from __future__ import annotations
 import math
 from typing import Any
 
-BLOCK = 512  # elements of a sum, at most, that BLAS adds up in a row
-STEP = 32  # length of the runs that `running_total` scans by a product with a triangle of ones
+BLOCK = 512  # so many elements of a sum may BLAS add up in a row
 SMALL = 4096  # arrays of fewer elements are NumPy's
+FEW = 16  # sums of so few elements are made by adding slices
 
 
 def total(xp: Any, x: Any, axes: tuple[int, ...], keepdim: bool = False) -> Any:
-    """The sum of floats over `axes`."""
-    half = x.itemsize == 2
-    if half or x.size < SMALL or not axes or not x.flags.c_contiguous or axes[-1] - axes[0] >= len(axes):
-        out = x.sum(axes, dtype=xp.float32 if half else None, keepdims=keepdim)
-        return out.astype(x.dtype) if half else out
-    shape = x.shape
-    first, last = axes[0], axes[-1] + 1
-    rows, many, columns = math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
-    if rows * columns > x.size // 8:  # too short to be worth a product
+    """The sum of floats over `axes`, which are sorted."""
+    if x.itemsize == 2:
+        return x.sum(axes, dtype=xp.float32, keepdims=keepdim).astype(x.dtype)
+    if x.size < SMALL or not axes:
         return x.sum(axes, keepdims=keepdim)
-    x = x.reshape(rows, many, columns)
-    whole = many // BLOCK
-    out = None
+    if not x.flags.c_contiguous:
+        if not x.flags.f_contiguous:
+            return x.sum(axes, keepdims=keepdim)
+        return total(xp, x.T, tuple(x.ndim - 1 - a for a in reversed(axes)), keepdim).T
+    shape, first, last = x.shape, axes[0], axes[-1] + 1
+    if last - first > len(axes):  # not side by side: one stretch after the other
+        gap = next(i for i, a in enumerate(axes) if a != first + i)
+        out = total(xp, total(xp, x, axes[gap:], True), axes[:gap], True)
+        return out if keepdim else out.squeeze(axes)
+    rows, many, columns = math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+    out = _total(xp, x.reshape(rows, many, columns), rows, many, columns)
+    return out.reshape(shape[:first] + (1,) * (last - first) * keepdim + shape[last:])
+
+
+def _total(xp: Any, x: Any, rows: int, many: int, columns: int) -> Any:
+    """The sum over the middle one of three dimensions."""
+    if many <= FEW and columns > 1:
+        out = x[:, 0].copy()
+        for i in range(1, many):
+            out += x[:, i]
+        return out
+    whole = many // BLOCK * BLOCK
+    out = 0
     if whole:
-        blocks = x[:, :whole * BLOCK].reshape(rows, whole, BLOCK, columns)
-        out = _added(xp, blocks)
-        out = out.sum(1) if columns > 1 else out.reshape(rows, whole).sum(1, keepdims=True)
-    if many % BLOCK:
-        rest = _added(xp, x[:, whole * BLOCK:])
-        out = rest if out is None else out + rest
-    middle = (1,) * (last - first) if keepdim else ()
-    return out.reshape(shape[:first] + middle + shape[last:])
+        out = _products(xp, x[:, :whole].reshape(rows, -1, BLOCK, columns))
+        out = out.reshape(rows, -1).sum(1, keepdims=True) if columns == 1 else out.sum(1)
+    return out + _products(xp, x[:, whole:]) if many > whole else out
 
 
-def _added(xp: Any, blocks: Any) -> Any:
-    """Summed over the last dimension but one."""
-    ones = xp.ones(blocks.shape[-2], blocks.dtype)
-    return ones @ blocks if blocks.shape[-1] > 1 else (blocks[..., 0] @ ones)[..., None]
+def _products(xp: Any, x: Any) -> Any:
+    """The sum over the last dimension but one."""
+    ones = xp.ones(x.shape[-2], x.dtype)
+    return (x[..., 0] @ ones)[..., None] if x.shape[-1] == 1 else ones @ x
 
 
 def running_total(xp: Any, x: Any, axis: int) -> Any:
-    """The running sum of floats along `axis`."""
+    """The running sum of floats along `axis`: within short runs by a product with a triangle of ones, then run by run."""
     n = x.shape[axis]
-    if x.size < SMALL or n < 2 * STEP or x.itemsize == 2 or not x.flags.c_contiguous:
+    if x.size < SMALL or x.itemsize == 2:
         return x.cumsum(axis, dtype=xp.float64).astype(x.dtype)
     rows, columns = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1:])
-    runs = n // STEP
     flat = x.reshape(rows, n, columns)
     out = xp.empty(flat.shape, x.dtype)
-    head = out[:, :runs * STEP].reshape(rows, runs, STEP, columns)
-    triangle = xp.tri(STEP, dtype=x.dtype)
-    blocks = flat[:, :runs * STEP].reshape(head.shape)
+    if n < 64:
+        out[:, 0] = flat[:, 0]
+        for i in range(1, n):
+            xp.add(out[:, i - 1], flat[:, i], out=out[:, i])
+        return out.reshape(x.shape)
+    step = min((s for s in range(20, 48) if n % s == 0), key=lambda s: abs(s - 32), default=32)
+    whole = n // step * step
+    triangle = xp.tri(step, dtype=x.dtype)
+    blocks = flat[:, :whole].reshape(rows, -1, step, columns)
     if columns > 1:
-        xp.matmul(triangle, blocks, out=head)
+        sums = triangle @ blocks
     else:
-        xp.matmul(blocks[..., 0], triangle.T, out=head[..., 0])
-    offsets = head[:, :, -1].cumsum(1, dtype=xp.float64).astype(x.dtype)
+        sums = (blocks.reshape(-1, step) @ triangle.T).reshape(blocks.shape)
+    offsets = sums[:, :, -1].cumsum(1, dtype=xp.float64).astype(x.dtype)
     if not xp.isfinite(offsets[:, -1]).all():  # 0 * inf is NaN: a product spreads it where no sum does
         return x.cumsum(axis)
-    head[:, 1:] += offsets[:, :-1, None]
-    if n % STEP:
-        rest = out[:, runs * STEP:]
-        flat[:, runs * STEP:].cumsum(1, out=rest)
-        rest += offsets[:, -1:]
+    sums[:, 1:] += offsets[:, :-1, None]
+    if whole == n:
+        return sums.reshape(x.shape)
+    out[:, :whole] = sums.reshape(rows, whole, columns)
+    xp.add(flat[:, whole:].cumsum(1), offsets[:, -1:], out=out[:, whole:])
     return out.reshape(x.shape)

@@ -18,10 +18,33 @@ from ..tensor import Tensor
 LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
 
 
-@op(on="", out=False)
-def nothing(xp, input):
-    """Zeros like the input: the gradient of a function that is flat wherever it has one."""
-    return xp.zeros_like(input)
+@op(input=lambda g, mask, a, b: F.bend(g, mask, a, b), on="", out=False)
+def bend(xp, input, mask, a: float, b: float):
+    """The input times `a` where the mask is true, times `b` elsewhere: the gradient of two straight pieces.
+
+    (Not `where`: NumPy takes ten times as long for that where a mask jumps to and fro.)
+    """
+    slopes = mask.astype(input.dtype)
+    if b:
+        rest = 1 - slopes
+        rest *= b
+    if a != 1:
+        slopes *= a
+    if b:
+        slopes += rest
+    slopes *= input
+    return slopes
+
+
+def refuse(kinds: str, name: str) -> tuple[str, Any]:
+    """For `check=`: torch's refusal of dtypes of these kinds (b: bool, iu: integers, f: floats)."""
+
+    def check(args: Any) -> None:
+        x = args[0]
+        if isinstance(x, Tensor) and x._array.dtype.kind in kinds:
+            raise errors.not_implemented(name, x._array)
+
+    return kinds, check
 
 
 # --- exponentials, logarithms, powers --------------------------------------------------------------------------------
@@ -179,6 +202,41 @@ def rad2deg(xp, input):
     return input * (1 / DEGREE)
 
 
+def _sinc_gradient(g: Any, input: Any, out: Any) -> Any:
+    safe = input + (input == 0)  # at 0 the numerator is 0, and so is the gradient
+    return g * ((F.cos(input * math.pi) - out) / safe)
+
+
+@op(input=_sinc_gradient, promote="float", inplace=True, on="torch method special")
+def sinc(xp, input):
+    """sin(pi * x) / (pi * x), and 1 at 0."""
+    t = xp.multiply(input, math.pi, xp.empty_like(input))
+    zero = t == 0
+    if zero.any():
+        t[zero] = 1
+        out = xp.sin(t) / t
+        out[zero] = 1
+        return out
+    return xp.sin(t) / t
+
+
+def _logit_gradient(g: Any, input: Any, eps: float | None) -> Any:
+    slope = g / (input * (1 - input))
+    if eps is None:
+        return F.where((input >= 0) & (input <= 1), slope, math.nan)
+    return F.where((input >= eps) & (input <= 1 - eps), slope, 0.0)
+
+
+@op(input=_logit_gradient, promote="float", inplace=True, on="torch method special")
+def logit(xp, input, eps: float | None = None):
+    """log(x / (1 - x)), the inverse of sigmoid; with `eps`, of x clamped to [eps, 1 - eps]."""
+    if eps is not None:
+        input = input.clip(eps, 1 - eps)
+    t = xp.subtract(1, input, xp.empty_like(input))
+    xp.divide(input, t, t)
+    return xp.log(t, t)
+
+
 @op(input=lambda g, out: (1 - out) * out * g, promote="float", inplace=True, on="torch method functional")
 def sigmoid(xp, input):
     """1 / (1 + exp(-x)): squashes into (0, 1).
@@ -198,23 +256,26 @@ FACES["special"]["expit"] = FACES["torch"]["sigmoid"]
 # --- signs -----------------------------------------------------------------------------------------------------------
 
 
-@op(input=lambda g, input: g * F.sign(input), inplace=True, aliases=("absolute",), operators=("__abs__",))
+@op(out="exact", input=lambda g, input: g * F.sign(input), ufunc="absolute", inplace=True, aliases=("absolute",),
+    operators=("__abs__",), check=refuse("b", "abs"))
 def abs(xp, input):
     """Without the sign. The gradient at 0 is 0.
 
     >>> abs(ndl.tensor([-1.5, 2.0]))
     tensor([1.5000, 2.0000])
     """
-    return xp.absolute(no_bool(input, "abs"))
 
 
-@op(input=lambda g: -g, inplace=True, aliases=("negative",), operators=("__neg__",))
-def neg(xp, input):
-    """With the opposite sign. Raises RuntimeError on bool tensors."""
-    if input.dtype.kind == "b":
+def _no_bool(args: Any) -> None:
+    if isinstance(args[0], Tensor) and args[0]._array.dtype.kind == "b":
         raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert "
                            "a mask, use the `~` or `logical_not()` operator instead.")
-    return xp.negative(input)
+
+
+@op(out="exact", input=lambda g: -g, ufunc="negative", inplace=True, aliases=("negative",), operators=("__neg__",),
+    check=("b", _no_bool))
+def neg(xp, input):
+    """With the opposite sign. Raises RuntimeError on bool tensors."""
 
 
 @composite(operators=("__pos__",), out=False)
@@ -225,19 +286,21 @@ def positive(input):
     return input
 
 
-@op(input=lambda g: F.nothing(g), inplace=True, aliases=("sgn",))
+@op(out="exact", input=lambda g: F.zeroed(g), inplace=True, aliases=("sgn",))
 def sign(xp, input):
     """-1, 0 or 1 (0 for NaN).
 
     >>> ndl.sign(ndl.tensor([-3, 0, 7]))
     tensor([-1,  0,  1])
     """
-    if input.dtype.kind == "f":
-        return xp.subtract(input > 0, input < 0, dtype=input.dtype)  # xp.sign would keep NaN
-    return input.copy() if input.dtype.kind == "b" else xp.sign(input)
+    if input.dtype.kind in "bu":
+        return (input > 0).astype(input.dtype)
+    sign = (input > 0).astype("int8")  # xp.sign would keep NaN, and take longer
+    sign -= input < 0
+    return sign.astype(input.dtype)
 
 
-@op()
+@op(out="exact")
 def signbit(xp, input):
     """Whether the sign bit is set: true for negative numbers and for -0."""
     return xp.signbit(input) if input.dtype.kind == "f" else input < 0
@@ -246,61 +309,43 @@ def signbit(xp, input):
 # --- rounding: integers stay as they are -----------------------------------------------------------------------------
 
 
-@op(input=lambda g: F.nothing(g), inplace=True)
+@op(out="exact", input=lambda g: F.zeroed(g), inplace=True, check=refuse("b", "floor_vml"))
 def floor(xp, input):
     """The largest integer that is not larger."""
-    return whole(xp.floor, input, "floor_vml")
+    return xp.floor(input) if input.dtype.kind == "f" else input.copy()
 
 
-@op(input=lambda g: F.nothing(g), inplace=True)
+@op(out="exact", input=lambda g: F.zeroed(g), inplace=True, check=refuse("b", "ceil_vml"))
 def ceil(xp, input):
     """The smallest integer that is not smaller."""
-    return whole(xp.ceil, input, "ceil_vml")
+    return xp.ceil(input) if input.dtype.kind == "f" else input.copy()
 
 
-@op(input=lambda g: F.nothing(g), inplace=True, aliases=("fix",))
+@op(out="exact", input=lambda g: F.zeroed(g), inplace=True, aliases=("fix",), check=refuse("b", "trunc_vml"))
 def trunc(xp, input):
     """Without what comes after the point."""
-    return whole(xp.trunc, input, "trunc_vml")
+    return xp.trunc(input) if input.dtype.kind == "f" else input.copy()
 
 
-@op(input=lambda g: F.nothing(g), inplace=True, on="torch method special")
+@op(out="exact", input=lambda g: F.zeroed(g), inplace=True, on="torch method special", check=refuse("b", "round_vml"))
 def round(xp, input, *, decimals: int = 0):
     """The nearest integer, or the nearest multiple of 10 ** -decimals; ties go to the even one.
 
-    >>> ndl.tensor([0.5, 1.5, 2.345]).round()
-    tensor([0., 2., 2.])
+    >>> ndl.tensor([0.5, 1.5, 2.345]).round(), ndl.tensor([2.345]).round(decimals=1)
+    (tensor([0., 2., 2.]), tensor([2.3000]))
     """
-    if decimals and input.dtype.kind == "f":
-        return xp.round(input, decimals)
-    return whole(xp.rint, input, "round_vml")
+    if not decimals:
+        return xp.rint(input) if input.dtype.kind == "f" else input.copy()
+    if input.dtype.kind != "f":
+        raise errors.not_implemented("round", input)
+    return xp.round(input, decimals)
 
 
-@op(input=lambda g: g, inplace=True)
+@op(out="exact", input=lambda g: g, inplace=True, check=refuse("biu", "frac"))
 def frac(xp, input):
     """What comes after the point, with the number's sign."""
-    if input.dtype.kind != "f":
-        raise not_implemented("frac", input)
-    return input - xp.trunc(input)
-
-
-def whole(function: Any, x: Any, name: str) -> Any:
-    if x.dtype.kind == "f":
-        return function(x)
-    return no_bool(x, name).copy()
-
-
-def no_bool(x: Any, name: str) -> Any:
-    if x.dtype.kind == "b":
-        raise not_implemented(name, x)
-    return x
-
-
-def not_implemented(name: str, x: Any) -> NotImplementedError:
-    """Torch's refusal of a dtype, with the way out."""
-    title = errors._title(x.dtype)
-    fix = "Convert it first: x.float()." if x.dtype.kind != "f" else "It takes integers and bools."
-    return NotImplementedError(f'"{name}_cpu" not implemented for \'{title}\'. {fix}')
+    whole = xp.trunc(input, xp.empty_like(input))
+    return xp.subtract(input, whole, whole)
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
@@ -328,13 +373,13 @@ def isfinite(xp, input):
     return xp.isfinite(input) if input.dtype.kind == "f" else xp.ones_like(input, dtype=bool)
 
 
-@op()
+@op(out="exact")
 def isposinf(xp, input):
     """Whether it is positive infinity."""
     return input == math.inf if input.dtype.kind == "f" else xp.zeros_like(input, dtype=bool)
 
 
-@op()
+@op(out="exact")
 def isneginf(xp, input):
     """Whether it is negative infinity."""
     return input == -math.inf if input.dtype.kind == "f" else xp.zeros_like(input, dtype=bool)
@@ -346,17 +391,19 @@ def isreal(xp, input):
     return xp.ones_like(input, dtype=bool)
 
 
-@op(ufunc="logical_not", inplace=True)
+@op(inplace=True)
 def logical_not(xp, input):
     """Whether it is zero."""
+    return xp.logical_not(input) if input.dtype.kind == "b" else input == 0
 
 
-@op(inplace=True)
+@op(out="exact", ufunc="invert", inplace=True, check=refuse("f", "bitwise_not"))
 def bitwise_not(xp, input):
-    """All bits flipped; for bools, not."""
-    if input.dtype.kind == "f":
-        raise not_implemented("bitwise_not", input)
-    return xp.invert(input)
+    """All bits flipped; for bools, not.
+
+    >>> ~ndl.tensor([True, False])
+    tensor([False,  True])
+    """
 
 
 @composite(on="", name="invert", operators=("__invert__",), out=False)
@@ -371,16 +418,42 @@ def invert(input):
 # --- repairs ---------------------------------------------------------------------------------------------------------
 
 
-@op(input=lambda g, input: g * F.isfinite(input), inplace=True)
+@op(out="exact", input=lambda g, input: g * F.isfinite(input), inplace=True)
 def nan_to_num(xp, input, nan: float | None = None, posinf: float | None = None, neginf: float | None = None):
-    """With numbers for NaN (0), infinity (the largest finite number) and -infinity (the smallest)."""
+    """With numbers for NaN (0), infinity (the largest finite number) and -infinity (the smallest).
+
+    >>> ndl.nan_to_num(ndl.tensor([float("nan"), float("inf"), 1.0]), posinf=9.0)
+    tensor([0., 9., 1.])
+    """
+    out = input.copy()
     if input.dtype.kind != "f":
-        return input.copy()
-    return xp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+        return out
+    largest = float(xp.finfo(input.dtype).max)
+    for mask, number, default in ((xp.isnan(input), nan, 0.0), (input == math.inf, posinf, largest),
+                                  (input == -math.inf, neginf, -largest)):
+        if mask.any():
+            out[mask] = default if number is None else number
+    return out
+
+
+@op(input=lambda g: F.zeroed(g), promote="float")
+def angle(xp, input):
+    """The angle to the positive axis: pi for negative numbers, 0 for the others."""
+    return xp.where(input < 0, math.pi, xp.where(input == input, 0, input)).astype(input.dtype)
+
+
+@composite(aliases=("conj_physical", "resolve_conj", "resolve_neg"), inplace=True)
+def conj(input):
+    """The input itself: complex numbers are out of scope."""
+    return input
+
+
+FACES["torch"]["real"] = FACES["torch"]["conj"]
+Tensor.real = property(FACES["torch"]["conj"])  # type: ignore[attr-defined]
 
 
 # Torch has the in-place forms of these as functions too.
 for _name in ("abs neg negative exp exp2 expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan asin acos "
               "atan sinh cosh tanh asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh floor ceil round "
-              "trunc fix frac deg2rad rad2deg sigmoid nan_to_num").split():
+              "trunc fix frac deg2rad rad2deg sinc logit sigmoid nan_to_num conj_physical").split():
     FACES["torch"][_name + "_"] = getattr(Tensor, _name + "_")

@@ -1,0 +1,77 @@
+"""Embedding: a table whose rows are looked up by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.grad_mode import no_grad
+from ..tensor import Tensor
+from . import functional as F, init
+from .module import Module
+from .parameter import Parameter, unset
+
+
+class Embedding(Module):
+    """Row i of `weight` for each integer i: (*) to (*, embedding_dim). Starts standard normal.
+
+    padding_idx         this row starts at zero, and stays: it gets no gradient
+    max_norm            rows that are used and longer are first shortened to this `norm_type`-norm
+    scale_grad_by_freq  divide a row's gradient by the number of times that it was used
+
+    https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html
+
+    >>> words = ndl.nn.Embedding(10, 3, padding_idx=0)
+    >>> words(ndl.tensor([[1, 2], [4, 0]])).shape
+    Size([2, 2, 3])
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
+                 max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+                 sparse: bool = False, _weight: Tensor | None = None, _freeze: bool = False, device: Any = None,
+                 dtype: Any = None):
+        super().__init__()
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise AssertionError(f"Padding_idx must be within num_embeddings: got {padding_idx}, expected "
+                                 f"{-num_embeddings} to {num_embeddings - 1}")
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
+        if _weight is None:
+            self.weight = unset(num_embeddings, embedding_dim, device=device, dtype=dtype)
+            self.weight.requires_grad_(not _freeze)
+            self.reset_parameters()
+        else:
+            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
+                raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
+            self.weight = Parameter(_weight, requires_grad=not _freeze)
+
+    def reset_parameters(self) -> None:
+        """Draw new starting values."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0.0  # type: ignore[index]
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq,
+                           self.sparse)
+
+    @classmethod
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None,
+                        max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+                        sparse: bool = False) -> Any:
+        """An Embedding on the memory of a table (num_embeddings, embedding_dim); not to be trained, unless ``freeze=False``.
+
+        >>> ndl.nn.Embedding.from_pretrained(ndl.eye(2))(ndl.tensor([1]))
+        tensor([[0., 1.]])
+        """
+        if embeddings.dim() != 2:
+            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
+        return cls(*embeddings.shape, _weight=embeddings, _freeze=freeze, padding_idx=padding_idx, max_norm=max_norm,
+                   norm_type=norm_type, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
+
+    def extra_repr(self) -> str:
+        unusual = {"padding_idx": None, "max_norm": None, "norm_type": 2, "scale_grad_by_freq": False, "sparse": False}
+        return ", ".join([f"{self.num_embeddings}, {self.embedding_dim}",
+                          *(f"{n}={getattr(self, n)}" for n, usual in unusual.items() if getattr(self, n) != usual)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from .autograd.node import Node, Output, next_number
 from .autograd.rule import Rule, called_from
 from .backend import hush, restore
 from .faces import F, Signature
-from .promotion import common_dtype, converted, lift, refuse
+from .promotion import common_dtype, converted, lift, number_array, refuse
 from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
@@ -58,6 +59,8 @@ class Op:
         self.promoted = self.differentiable or self.arrays
         self.broadcasts = len(self.promoted) > 1 and promote in ("number", "float") \
             if broadcasts is None else broadcasts
+        self.lifted = tuple(i for i in self.promoted if numbers and (numbers is True or names[i] in numbers))
+        self.plain = not (view or outputs or many or saves) and self.signature.sequence is None
         self.kernels = _Kernels(kernel, ufunc)
         self.rules: dict[tuple[int, ...], Rule] = {}
         title = "".join(part.capitalize() for part in self.name.split("_"))
@@ -88,12 +91,12 @@ class _Kernels(dict):
 
     def __missing__(self, array_type: type) -> Callable:
         xp, kernel, code = backend.of_type(array_type).xp, self.kernel, self.kernel.__code__  # type: ignore[attr-defined]
-        bound: Callable = getattr(xp, self.ufunc) if self.ufunc else functools.partial(kernel, xp)
-        if code.co_kwonlyargcount and not self.ufunc:  # keyword-only for the public; the dispatcher passes everything in order
-            split = code.co_argcount - 1
-            keywords = code.co_varnames[split + 1:split + 1 + code.co_kwonlyargcount]
-            bound = lambda *args: kernel(xp, *args[:split], **dict(zip(keywords, args[split:], strict=False)))
-        self[array_type] = bound
+        if code.co_kwonlyargcount:  # keyword-only for the public; the dispatcher passes everything in order
+            code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
+            defaults = (*(kernel.__defaults__ or ()), *(kernel.__kwdefaults__ or {}).values())  # type: ignore[attr-defined]
+            kernel = types.FunctionType(code, kernel.__globals__, kernel.__name__, defaults,  # type: ignore[attr-defined]
+                                        kernel.__closure__)  # type: ignore[attr-defined]
+        self[array_type] = bound = getattr(xp, self.ufunc) if self.ufunc else functools.partial(kernel, xp)
         return bound
 
 
@@ -108,7 +111,7 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
     if op.check is not None:
         op.check(args)
     values = list(args)
-    like = None
+    like, numbers = None, False
     for i in op.arrays:
         value = args[i]
         if isinstance(value, Tensor):
@@ -118,10 +121,14 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
         elif isinstance(value, (list, tuple)) and op.signature.sequence == i:
             values[i] = arrays = [t._array if isinstance(t, Tensor) else refuse(op, i, t) for t in value]
             like = arrays[0] if arrays else like
+        elif (type(value) is float or type(value) is int) and like is not None and like.dtype.kind == "f" and i in op.lifted:
+            values[i], numbers = number_array(value, like.dtype), True
         elif value is not None or not op.signature.optional(i):
             return dispatch(op, lift(op, args), target)
     if like is None:
         raise TypeError(f"{op.name}(): expected at least one Tensor; got {', '.join(type(a).__name__ for a in args)}.")
+    if numbers and any(values[i] is not None and values[i].dtype is not like.dtype for i in op.promoted):
+        return dispatch(op, lift(op, args), target)  # several tensors decide what the numbers are
     if op.promote is not None:
         wanted = common_dtype(op, args, values)
         if wanted is not None:

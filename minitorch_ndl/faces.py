@@ -15,7 +15,7 @@ from typing import Any
 
 from . import dtypes, errors
 from .backend import as_array
-from .tensor import Tensor
+from .tensor import Tensor, counter
 
 # Where operations appear, and under which names: FACES["torch"]["exp"] is ndl.exp. The packages take theirs from here.
 FACES: dict[str, dict[str, Callable]] = {"torch": {}, "functional": {}, "linalg": {}, "special": {}}
@@ -133,7 +133,8 @@ class _Missing:
 
 _MISSING = _Missing()
 _SPELLINGS = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "input", "x": "input", "dims": "dim",
-              "x1": "input", "x2": "other"}
+              "x1": "input", "x2": "other", "axis0": "dim0", "axis1": "dim1", "tensor": "input",
+              "split_size": "split_size_or_sections", "sections": "indices_or_sections", "indices": "indices_or_sections"}
 
 
 def named_result(op: str, outputs: Sequence[str]) -> type:
@@ -184,8 +185,7 @@ def deliver(op: str, result: Any, out: Any, exact: bool = False) -> Any:
         out._array = as_array(source.astype(target.dtype), source)
     else:
         target[...] = source
-    if out._counter is not None:
-        out._counter[0] += 1
+    counter(out)[0] += 1
     return out
 
 

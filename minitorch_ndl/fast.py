@@ -27,18 +27,20 @@ new = object.__new__
 
 
 def unary(op: Op) -> Callable:
-    """For one array and nothing else."""
+    """For one array, and attributes."""
     kernels, slow, rule = op.kernels, op.slow, op.rule((0,)) if op.formulas else None
 
-    def run(input: Any) -> Tensor:
+    def run(input: Any, *attributes: Any) -> Tensor:
         if not isinstance(input, Tensor):
-            return refuse(op, 0, input)
+            return dispatch(op, (input, *attributes)) if op.numbers else refuse(op, 0, input)
         x = input._array
-        if x.dtype.kind in slow or Anomaly.enabled or op.saves:
-            return dispatch(op, (input,))
+        if x.dtype.kind in slow or Anomaly.enabled:
+            return dispatch(op, (input, *attributes))
         token = hush()
         try:
-            out = kernels[type(x)](x)
+            out = kernels[type(x)](x, *attributes)
+        except (ValueError, TypeError) as error:
+            raise explained(op, (x,), error) from None
         finally:
             restore(token)
         result = wrap(out if type(out) is ndarray else backend.as_array(out, x))
@@ -47,7 +49,7 @@ def unary(op: Op) -> Callable:
             if edge is not None and mode.enabled and (result._array.dtype.kind == "f" or x.dtype.kind != "f"):
                 node = new(Node)
                 node.rule, node.edges, node.number = rule, (edge,), next_number()
-                node.saved = rule.save((x, result._array))
+                node.saved = rule.save((x, *attributes, result._array))
                 rule.guard(node, (input,), result)
                 result._edge = node
         return result
@@ -154,6 +156,9 @@ def operator_methods(op: Op, names: Sequence[str], commutes: bool) -> dict[str, 
     run = binary(op, _operand)
 
     def reflected(self: Tensor, other: Any) -> Any:
+        x, kind = self._array, type(other)
+        if type(x) is ndarray and (kind is float or kind is int) and x.dtype.kind == "f":
+            return run(wrap(number_array(other, x.dtype)), self)
         return _operand(op, (other, self))
 
     write = in_place_path(op)
@@ -260,7 +265,8 @@ def viewing(op: Op) -> Callable:
             node.rule, node.edges, node.number, node.guards = rule, (edge,), next_number(), ()
             node.saved = rule.save((x, *attributes, out))
         owner = out.base
-        if owner is x or (owner is not None and owner is x.base) or not out.size:  # NumPy's views know their owner
+        # NumPy's views know who owns their memory; whatever else shares it is rare enough to look closer.
+        if owner is x or (owner is not None and owner is x.base) or not out.size or np.may_share_memory(out, x):
             inner = inner or getattr(F, op.name)
             views.mark_view(result, input, (inner, attributes))
         else:  # it had to copy

@@ -1,4 +1,4 @@
-"""torch.linalg by its names: the operations are defined in `ops/linalg.py`, `ops/decompositions.py` and `ops/matmul.py`.
+"""torch.linalg by its names: the operations are defined in `ops/`, in solve, decompositions, magnitude, linalg, matmul.
 
 https://pytorch.org/docs/stable/linalg.html
 """

@@ -90,9 +90,9 @@ class Generator:
 
     def get_state(self) -> Any:
         """Where the stream is, as torch writes it down: uint8 (5056,)."""
-        return self._as_tensor(self._state())
+        return self._tensor(self._state())
 
-    _as_tensor = staticmethod(lambda array: array)  # ops/randoms.py sets it: tensors live higher up
+    _tensor = staticmethod(lambda array: array)  # ops/randoms.py sets it: tensors live higher up
 
     def _state(self) -> np.ndarray:
         state = np.zeros(1, _STATE)
@@ -137,8 +137,7 @@ class Generator:
     def __reduce__(self) -> tuple:
         return type(self), (str(self.device),), self._state()
 
-    def __setstate__(self, state: np.ndarray) -> None:
-        self.set_state(state)
+    __setstate__ = set_state
 
     # Words, and uniforms on [0, 1). The caller holds the lock.
 
@@ -209,13 +208,12 @@ class Generator:
         out[out == dtype.type(high)] = low  # rounded up to the open end
         return out
 
-    def normal(self, shape: Any, dtype: Any = _FLOAT32, mean: Any = 0.0, std: Any = 1.0,
-               pairs: bool = False) -> np.ndarray:
+    def normal(self, shape: Any, dtype: Any = _FLOAT32, mean: Any = 0.0, std: Any = 1.0, pairs: bool = False) -> Any:
         """Normal; `mean` and `std` are numbers, or arrays that broadcast to `shape`.
 
-        Fewer than 16 values come in pairs, in float64 (`_normal`); more come in blocks of 16 (`_box_muller`):
-        values that do not fill one are drawn and dropped, and then the last 16 are drawn anew. `pairs`: pairs
-        however many (torch does so where memory has gaps). Raises RuntimeError for a negative std.
+        Fewer than 16 values come in pairs, in float64 (`_normal`), and so do all where memory has gaps (`pairs`);
+        others come in blocks of 16 (`_box_muller`): values that do not fill one are drawn and dropped, and then the
+        last 16 are drawn anew. Raises RuntimeError for a negative std.
         """
         dtype = _floating("normal", dtype)
         if isinstance(mean, np.ndarray) or isinstance(std, np.ndarray):

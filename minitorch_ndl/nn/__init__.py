@@ -43,6 +43,7 @@ from .container import (
     ParameterList as ParameterList,
     Sequential as Sequential,
 )
+from .distance import CosineSimilarity as CosineSimilarity, PairwiseDistance as PairwiseDistance
 from .dropout import (
     AlphaDropout as AlphaDropout,
     Dropout as Dropout,

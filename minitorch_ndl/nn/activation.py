@@ -99,6 +99,9 @@ class GELU(Stateless, calls="gelu"):
 
     approximate: str = "none"
 
+    def forward(self, input: Tensor) -> Tensor:
+        return F.gelu(input, approximate=self.approximate)
+
 
 class SiLU(Stateless, calls="silu"):
     """x sigmoid(x), also called swish. https://pytorch.org/docs/stable/generated/torch.nn.SiLU.html"""

@@ -424,4 +424,4 @@ class ParameterDict(Module):
 
 
 def _typename(value: Any) -> str:
-    return "Parameter" if isinstance(value, Parameter) else type(value).__name__
+    return value.type() if isinstance(value, Tensor) else ""

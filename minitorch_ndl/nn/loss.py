@@ -11,6 +11,7 @@ from typing import Any
 from ..ops.loss import reduction_of
 from ..tensor import Tensor
 from . import functional as F
+from .distance import PairwiseDistance
 from .module import Module
 from .stateless import Stateless
 
@@ -354,3 +355,8 @@ class TripletMarginWithDistanceLoss(_Loss, calls="triplet_margin_with_distance_l
     margin: float = 1.0
     swap: bool = False
     reduction: str = "mean"
+
+    def _set(self, settings: dict[str, Any]) -> None:
+        super()._set(settings)
+        if self.distance_function is None:
+            self.distance_function = PairwiseDistance()

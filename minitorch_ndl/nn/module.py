@@ -353,7 +353,7 @@ class Module(Stateful, Hookable):
         >>> ndl.nn.Linear(2, 3).to(ndl.float64).weight.dtype
         ndl.float64
         """
-        device, wanted, _, memory_format = target_of("to", args, kwargs)
+        device, wanted, _, memory_format = target_of(*args, **kwargs)
         dtype = None if wanted is None else dtypes.from_numpy(wanted)
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")

@@ -2,9 +2,9 @@
 
 import sys as _sys
 
-from . import activation, container, dropout, flatten, hooks, linear, loss, module, sparse
+from . import activation, container, distance, dropout, flatten, hooks, linear, loss, module, sparse
 
-for _file in (activation, container, dropout, flatten, linear, loss, module, sparse):
+for _file in (activation, container, distance, dropout, flatten, linear, loss, module, sparse):
     _name = _file.__name__.rpartition(".")[2]
     _sys.modules[f"{__name__}.{_name}"] = globals()[_name] = _file
     globals().update({k: v for k, v in vars(_file).items()

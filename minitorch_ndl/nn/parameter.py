@@ -30,6 +30,8 @@ class Parameter(Tensor):
     tensor([1., 1.], requires_grad=True)
     """
 
+    _prefix = "tensor"
+
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
         return _shared(cls, data).requires_grad_(requires_grad)
 
@@ -47,6 +49,8 @@ class Buffer(Tensor):
 
     persistent  whether `state_dict()` has it
     """
+
+    _prefix = "tensor"
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
         tensor = _shared(cls, data)

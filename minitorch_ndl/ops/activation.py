@@ -140,8 +140,12 @@ def hardsigmoid(xp, input, inplace: bool = False):
     return out
 
 
-@op(input=lambda g, input: F.bend(g * (F.clamp(input, -3, 3) / 3 + 0.5), input < 3, 1, 0) * (input > -3)
-    + F.bend(g, input >= 3, 1, 0), on="functional", inplace=True, check=refuse("biu", "hardswish"))
+def _hardswish_gradient(g: Any, input: Any) -> Any:
+    curved = F.bend(g * (F.hardsigmoid(input) * 2 - 0.5), (input > -3) & (input < 3), 1, 0)
+    return curved + F.bend(g, input >= 3, 1, 0)
+
+
+@op(input=_hardswish_gradient, on="functional", inplace=True, check=refuse("biu", "hardswish"))
 def hardswish(xp, input, inplace: bool = False):
     """x * hardsigmoid(x)."""
     out = xp.add(input, 3, xp.empty_like(input))
@@ -155,7 +159,9 @@ def hardswish(xp, input, inplace: bool = False):
     check=refuse("biu", "hardshrink"))
 def hardshrink(xp, input, lambd: float = 0.5):
     """The input, but 0 where its size is no more than `lambd`."""
-    return input * ~(xp.absolute(input) <= lambd)
+    slopes = (xp.absolute(input) > lambd).astype(input.dtype)
+    slopes *= input
+    return slopes
 
 
 @op(input=lambda g, input, lambd: F.bend(g, F.abs(input) <= lambd, 0, 1), on="functional", check=refuse("biu", "softshrink"))
@@ -172,13 +178,11 @@ def softshrink(xp, input, lambd: float = 0.5):
     check=refuse("b", "threshold"))
 def threshold(xp, input, threshold: float, value: float, inplace: bool = False):
     """The input where it is above the threshold, `value` elsewhere."""
-    out = input.copy()
     if input.dtype.kind != "f":
         value = int(value)
         if value != int(number_array(value, input.dtype)):
             raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow: threshold's {value}")
-    out[input <= threshold] = value
-    return out
+    return xp.where(input <= threshold, value, input)
 
 
 # --- curved ----------------------------------------------------------------------------------------------------------
@@ -377,12 +381,8 @@ class softmax:
             out = input - input + 1
             return out, out, dim
         x = single(input)
-        if x.size > 4096 and -40 < x.min() and x.max() < 40:
-            t = xp.exp(x)  # it cannot overflow, so there is no need for the maxima, which NumPy takes long to find
-        else:
-            t = xp.subtract(x, x.max(dim, keepdims=True), xp.empty_like(x))
-            xp.exp(t, t)
-        t /= t.sum(dim, keepdims=True)
+        t = xp.exp(x if _small(x) else x - x.max(dim, keepdims=True))
+        t /= _sum(xp, t, dim)
         out = t.astype(input.dtype, copy=False)
         return out, out, dim
 
@@ -390,8 +390,22 @@ class softmax:
         if not out.ndim:
             return g * 0
         grad = xp.multiply(g, out, xp.empty_like(out))
-        grad -= out * grad.sum(dim, keepdims=True)
+        grad -= out * _sum(xp, grad, dim)
         return grad
+
+
+def _small(x: Any) -> bool:
+    """Whether exp(x) can neither overflow nor vanish, so that there is no need for the largest element of each row.
+    NumPy takes long to find those; the smallest and largest of all are quick to find, in large arrays."""
+    return x.size > 4096 and -40 < x.min() and x.max() < 40
+
+
+def _sum(xp: Any, x: Any, dim: int) -> Any:
+    """Sums along `dim`, which stays as 1. Short rows are summed by a product with ones: NumPy's `sum` is slow there."""
+    n = x.shape[dim]
+    if dim == x.ndim - 1 and n <= 512 < x.size and x.flags.c_contiguous:
+        return (x.reshape(-1, n) @ xp.ones(n, x.dtype)).reshape(*x.shape[:-1], 1)
+    return x.sum(dim, keepdims=True)
 
 
 def log_softmax_reference(input, dim, dtype=None):
@@ -413,8 +427,13 @@ class log_softmax:
             out = input - input
             return out, out, dim
         x = single(input)
-        t = xp.subtract(x, x.max(dim, keepdims=True), xp.empty_like(x))
-        t -= xp.log(xp.exp(t).sum(dim, keepdims=True))
+        if _small(x):
+            total = xp.log(_sum(xp, xp.exp(x), dim).astype("float64"))
+            t = x - total.astype(x.dtype)  # rounded to the size of the total; what that lost comes next
+            t -= (total - total.astype(x.dtype)).astype(x.dtype)
+        else:
+            t = x - x.max(dim, keepdims=True)
+            t -= xp.log(_sum(xp, xp.exp(t), dim))
         out = t.astype(input.dtype, copy=False)
         return out, out, dim
 
@@ -422,7 +441,7 @@ class log_softmax:
         if not out.ndim:
             return g * 0
         grad = xp.exp(out, xp.empty_like(out))
-        grad *= -g.sum(dim, keepdims=True)
+        grad *= -_sum(xp, g, dim)
         grad += g
         return grad
 

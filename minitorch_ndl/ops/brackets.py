@@ -19,7 +19,7 @@ from ..composite import composite, face
 from ..faces import F
 from ..fast import follows
 from ..promotion import number_array
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, counter, wrap
 from .index import Layout, copy_into, out_of_range, put
 from .index import slice as _slice
 
@@ -98,8 +98,7 @@ def _write(x: Tensor, array: Any, index: Any, source: Any) -> None:
         if places is not None:
             try:
                 array[places] = source
-                if x._counter is not None:
-                    x._counter[0] += 1
+                counter(x)[0] += 1
                 return
             except (IndexError, ValueError):
                 pass  # what is wrong, or how it could fit, is found out below
@@ -238,8 +237,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         if mode.enabled and follows(self):
             return F.copy_(self, wrap(value), False)
     self._array[...] = value  # also where several elements lie on one place: they get the same
-    if self._counter is not None:
-        self._counter[0] += 1
+    counter(self)[0] += 1
     return self
 
 

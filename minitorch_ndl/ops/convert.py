@@ -12,7 +12,7 @@ import numpy as np
 from .. import backend, dtypes, errors
 from ..composite import face
 from ..faces import F
-from ..op import OPS, op
+from ..op import op
 from ..tensor import Tensor
 from .data import wanted_dtype
 
@@ -20,12 +20,12 @@ from .data import wanted_dtype
 
 
 @op(input=lambda g, input_dtype: F.to_dtype(g, input_dtype), on="", out=False)
-def to_dtype(xp, input, target: object):
+def to_copy(xp, input, target: object):
     """The input in another dtype: a copy."""
     return input.astype(getattr(target, "numpy", target))
 
 
-OPS["to_dtype"].node_name = "ToCopyBackward"  # as torch calls it
+F.to_dtype = F.to_copy  # which is what torch calls it
 
 
 @op(input=lambda g, source: F.to_device(g, source, source), on="", out=False)
@@ -46,7 +46,7 @@ def convert(x: Tensor, device: Any, dtype: np.dtype | None = None, copy: bool = 
     if dtype is not None and dtype != array.dtype:
         return F.to_dtype(x, dtype)
     if copy or not (memory_format is None or x.is_contiguous(memory_format)):
-        return x.clone(memory_format=memory_format)
+        return F.clone(x, memory_format)
     return x
 
 

@@ -18,6 +18,11 @@ from ..tensor import Tensor
 from .data import inferred, made, number_of, wanted_dtype
 
 
+for _constant in ("e", "inf", "nan", "pi"):
+    face(_constant)(getattr(math, _constant))
+face("newaxis")(None)  # type: ignore[arg-type]
+
+
 def shape_of(name: str, args: tuple, size: Any = None) -> tuple[int, ...]:
     """Sizes as given to ``zeros(2, 3)``, ``zeros((2, 3))`` or ``zeros(size=(2, 3))``."""
     if not args and size is None:
@@ -47,7 +52,7 @@ def target_dtype(dtype: Any, out: Tensor | None) -> np.dtype:
     return wanted
 
 
-def order_of(memory_format: Any, array: Any) -> str:
+def order_of(memory_format: Any, array: Any) -> Any:
     """NumPy's word for the order of a tensor like this one: as it is (K), unless told otherwise or it is expanded."""
     return "C" if memory_format is dtypes.contiguous_format or 0 in array.strides else "K"
 

@@ -75,7 +75,7 @@ def inferred(items: list) -> np.dtype:
         if kind in _PLAIN:
             new = [dtypes.number_dtype(kind())]
         elif issubclass(kind, (Tensor, np.ndarray, np.generic)):
-            new = [i.dtype.numpy if isinstance(i, Tensor) else i.dtype for i in items if type(i) is kind]
+            new = [i._array.dtype if isinstance(i, Tensor) else i.dtype for i in items if type(i) is kind]
             dtypes.from_numpy(new[0])
         elif issubclass(kind, (float, int)):
             new = [dtypes.number_dtype(next(i for i in items if type(i) is kind))]

@@ -1,8 +1,8 @@
 """Factorizations of matrices: Cholesky, QR, singular values, eigenvalues. https://pytorch.org/docs/stable/linalg.html
 
 The gradients follow Giles (2008), "Collected matrix derivative results", and Walter and Lehmann (2010) for QR. Those of
-singular and eigenvectors exist only where the values differ, and those of wide or tall cases only for the parts that are
-determined; what is not determined (such as signs of vectors) must not matter to the loss.
+singular and eigenvectors exist only where the values differ. What is not determined, such as the signs of vectors, must
+not matter to the loss.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import Any
 from ..composite import composite
 from ..faces import F
 from ..op import op
-from ..tensor import Tensor
-from .matmul import product
 from .solve import LinAlgError, attempt, expect, eye_like, mT, named, raise_failures
 
 # --- Cholesky ---------------------------------------------------------------------------------------------------------

@@ -47,6 +47,13 @@ def _dropped(input: Tensor, p: float, training: bool, inplace: bool, channels: b
     return input.mul_(noise) if inplace else input * noise
 
 
+def _of_channels(input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
+    if batched:
+        return _dropped(input, p, training, inplace, channels=True)
+    result = _dropped(input.unsqueeze(0), p, training, inplace, channels=True)
+    return input if inplace else result.squeeze(0)
+
+
 def _alpha_dropped(input: Tensor, p: float, training: bool, inplace: bool, channels: bool = False) -> Tensor:
     """Dropout to SELU's lowest value instead of to zero, then an affine map that restores mean and variance."""
     if not training or p == 0 or not input.numel():
@@ -93,10 +100,7 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
         raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input of shape "
                            f"{tuple(input.shape)}. It drops channels of (N, C, L) or (C, L); for single elements use "
                            f"dropout.")
-    if input.ndim == 2:
-        result = _dropped(input.unsqueeze(0), p, training, inplace, channels=True)
-        return input if inplace else result.squeeze(0)
-    return _dropped(input, p, training, inplace, channels=True)
+    return _of_channels(input, p, training, inplace, batched=input.ndim == 3)
 
 
 @composite(on="functional", out=False)
@@ -115,12 +119,12 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
 
 @composite(on="functional", out=False)
 def dropout3d(input, p=0.5, training=True, inplace=False):
-    """Dropout of whole channels, (N, C, D, H, W)."""
+    """Dropout of whole channels, (N, C, D, H, W) or (C, D, H, W)."""
     _check(p)
     if input.ndim not in (4, 5):
         _warn("dropout3d", f"Received a {input.ndim}-D input to dropout3d, which is deprecated and will result in an error "
               "in a future release. To retain the behavior and silence this warning, please use dropout instead.")
-    return _dropped(input, p, training, inplace, channels=True)
+    return _of_channels(input, p, training, inplace, batched=input.ndim == 5)
 
 
 def _warn(name: str, text: str) -> None:

@@ -199,7 +199,8 @@ def _contract(a: Tensor, a_names: Labels, b: Tensor, b_names: Labels, keep: set)
     columns = b.shape[len(both):]
     names = [*batch, *left, *right]
     if not summed:
-        return a.reshape((*stack, *rows, *(1,) * len(columns))) * b.reshape((*stack, *(1,) * len(rows), *columns)), names
+        product = a.reshape((*stack, *rows, *(1,) * len(columns))) * b.reshape((*stack, *(1,) * len(rows), *columns))
+        return product, names
     if len(left) != 1 or len(summed) != 1:
         a = a.reshape((*stack, math.prod(rows), math.prod(inner)))
     if len(right) != 1 or len(summed) != 1:
@@ -231,13 +232,13 @@ def _cheapest_pair(terms: Sequence[tuple], output: Labels, sizes: dict) -> tuple
 
 def _does_not_broadcast(i: int, name: Label, n: int, before: int) -> RuntimeError:
     if isinstance(name, int):
-        return RuntimeError(f"einsum(): dimension {-name} from the right covered by ellipsis in operand {i} has size {n} "
-                            f"which does not broadcast with previously seen ellipsis with size {before}")
+        return RuntimeError(f"einsum(): dimension {-name} from the right covered by ellipsis in operand {i} has size "
+                            f"{n} which does not broadcast with previously seen ellipsis with size {before}")
     return RuntimeError(f"einsum(): subscript {name} has size {n} for operand {i} which does not broadcast with "
                         f"previously seen size {before}; sizes under one letter must be equal, or 1.")
 
 
-# --- tensordot --------------------------------------------------------------------------------------------------------
+# --- tensordot ------------------------------------------------------------------------------------------------------
 
 
 @composite(on="torch")

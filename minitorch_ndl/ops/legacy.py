@@ -19,8 +19,8 @@ from .data import to_array
 
 
 def construct(cls: type, data: tuple, dtype: np.dtype | None, device: Any = None) -> Any:
-    """``Tensor(2, 3)`` takes sizes and leaves the elements unset; ``Tensor([1, 2])`` takes data; ``Tensor(x)`` is a view
-    of a tensor, in its dtype. Data are converted to `dtype`: the default one, unless given."""
+    """``Tensor(2, 3)`` takes sizes and leaves the elements unset; ``Tensor([1, 2])`` takes data; ``Tensor(x)`` is a
+    view of a tensor, in its dtype. Data are converted to `dtype`: the default one, unless given."""
     place = backend.get(device)
     wanted = dtype or dtypes.default_float()
     first = data[0] if len(data) == 1 else 0
@@ -67,7 +67,7 @@ def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Any:
 
 Tensor._construct = classmethod(construct)  # type: ignore[assignment]
 face("as_subclass", "method")(as_subclass)
-Tensor._make_subclass = staticmethod(_make_subclass)
+face("_make_subclass", "method")(staticmethod(_make_subclass))
 
 
 class tensortype(type):
@@ -131,3 +131,18 @@ def new(self: Tensor, *data: Any, device: Any = None) -> Tensor:
 def set_default_tensor_type(t: Any) -> None:
     """The older way to say `set_default_dtype`: takes a type such as FloatTensor, or its name."""
     dtypes.set_default_dtype(_named(t) if isinstance(t, str) else getattr(t, "dtype", t))
+
+
+@face("typename")
+def typename(obj: Any) -> str:
+    """What a tensor's type is called, or with its module, what an object or its type is called.
+
+    >>> ndl.typename(ndl.ones(2)), ndl.typename(3)
+    ('torch.FloatTensor', 'int')
+    """
+    if isinstance(obj, Tensor):
+        return obj.type()
+    named = obj if hasattr(obj, "__qualname__") or hasattr(obj, "__name__") else type(obj)
+    module = getattr(named, "__module__", "")
+    name = getattr(named, "__qualname__", None) or named.__name__
+    return name if module in ("", "builtins", "__builtin__", None) else f"{module}.{name}"

@@ -57,9 +57,7 @@ def _matrix_exp_gradient(g: Any, input: Any) -> Any:
 
 
 # Numerator of the Padé approximant of order 13; the denominator has the same numbers with alternating signs.
-_PADE = [math.factorial(26 - i) * math.factorial(13) // (math.factorial(i) * math.factorial(13 - i) * math.factorial(13))
-         for i in range(14)]
-_PADE = [c / _PADE[13] for c in _PADE]
+_PADE = [float(math.factorial(26 - i) // (math.factorial(i) * math.factorial(13 - i))) for i in range(14)]
 
 
 @op(input=_matrix_exp_gradient, on="torch method linalg", out=False)
@@ -236,8 +234,8 @@ def tensorinv(A, ind=2):
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
     first, last = tuple(A.shape[:ind]), tuple(A.shape[ind:])
     if math.prod(first) != math.prod(last):
-        raise RuntimeError(f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
-                           f"but got {math.prod(last)} != {math.prod(first)}")
+        raise RuntimeError(f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind])"
+                           f", but got {math.prod(last)} != {math.prod(first)}")
     return inv.composite(A.reshape((math.prod(first), -1))).reshape((*last, *first))
 
 

@@ -134,10 +134,6 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
 # --- triplets ---------------------------------------------------------------------------------------------------------
 
 
-def _distance(a: Any, b: Any, p: float = 2.0, eps: float = 1e-6) -> Any:
-    return (a - b + eps).norm(p, -1)
-
-
 @composite(on="functional torch", out=False)
 def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None,
                         reduction="mean"):
@@ -151,7 +147,7 @@ def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, s
                            f"but got: anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs")
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
-    return _triplets(lambda a, b: _distance(a, b, p, eps), anchor, positive, negative, margin, swap, reduction)
+    return _triplets(lambda a, b: F.pairwise_distance(a, b, p, eps), anchor, positive, negative, margin, swap, reduction)
 
 
 @composite(on="functional", out=False)
@@ -161,7 +157,7 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
     reduction = reduction_of(None, None, reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
-    return _triplets(distance_function or _distance, anchor, positive, negative, margin, swap, reduction)
+    return _triplets(distance_function or F.pairwise_distance, anchor, positive, negative, margin, swap, reduction)
 
 
 def _triplets(distance: Any, anchor: Any, positive: Any, negative: Any, margin: float, swap: bool, reduction: str) -> Any:

@@ -263,7 +263,7 @@ def _must_be_tensor(op: str, **arguments: Any) -> None:
             raise errors.not_a_tensor(op, name, 2, value)
 
 
-# --- products added to something --------------------------------------------------------------------------------------
+# --- products added to something --------------------------------------------------------------------------------
 
 
 @composite(inplace=True)
@@ -346,7 +346,7 @@ def _factor(value: Any, dtype: Any) -> Any:
     return value if dtype.kind == "f" or not isinstance(value, float) else int(value)
 
 
-# --- products of several things ---------------------------------------------------------------------------------------
+# --- products of several things -------------------------------------------------------------------------------------
 
 
 @composite()

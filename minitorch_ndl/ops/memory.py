@@ -18,17 +18,12 @@ from ..op import op
 from ..tensor import Tensor, _memory, wrap
 
 for _choice in (dtypes.strided, dtypes.sparse_coo, contiguous_format, preserve_format, channels_last, channels_last_3d):
-    face(_choice.name)(_choice)  # type: ignore[arg-type]
+    face(_choice.name)(_choice)
 face("memory_format")(dtypes.memory_format)
 face("layout")(dtypes.layout)
 
 
-def _in_format(input: Tensor, memory_format: Any) -> tuple[str, tuple]:
-    plain = memory_format is None or memory_format is preserve_format
-    return ("clone", (input,)) if plain else ("arrange", (input, memory_format))
-
-
-@op(input=lambda g: g, out=False, variant=_in_format)
+@op(input=lambda g: g, out=False)
 def clone(xp, input, *, memory_format: object = None):
     """A copy in memory of its own, through which gradients flow. (`x.detach().clone()` cuts them off.)
 
@@ -36,12 +31,8 @@ def clone(xp, input, *, memory_format: object = None):
     >>> y = x.clone(); y[0] = 5; x
     tensor([1., 1.])
     """
-    return input.copy("C" if 0 in input.strides else "K")
-
-
-@op(input=lambda g: g, on="", out=False)
-def arrange(xp, input, memory_format: object):
-    """A copy in a memory format."""
+    if memory_format is None or memory_format is preserve_format:
+        return input.copy("C" if 0 in input.strides else "K")
     if memory_format is contiguous_format:
         return input.copy("C")
     rank = 4 if memory_format is channels_last else 5
@@ -54,7 +45,7 @@ def arrange(xp, input, memory_format: object):
 @composite(on="method", out=False)
 def contiguous(input, memory_format=contiguous_format):
     """The same elements, row by row in memory: the input itself if they are already, else a copy."""
-    return input if input.is_contiguous(memory_format) else F.arrange(input, memory_format)
+    return input if input.is_contiguous(memory_format) else F.clone(input, memory_format)
 
 
 # --- another memory for the same tensor -----------------------------------------------------------------------------
@@ -242,5 +233,15 @@ def _stays(name: str, doc: str) -> None:
 _stays("pin_memory", "This tensor: there is nothing to pin where nothing is copied to a GPU.")
 _stays("share_memory_", "This tensor: threads share all memory anyway, and processes are not supported.")
 _stays("to_dense", "This tensor: all of ours are dense.")
-Tensor.is_pinned = lambda self, device=None: False
-Tensor.is_shared = lambda self: False
+
+
+@face("is_shared", "method")
+def is_shared(self: Tensor) -> bool:
+    """Whether other processes see this memory: never."""
+    return False
+
+
+@face("is_pinned", "method")
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Whether this memory is pinned for copies to a GPU: never."""
+    return False

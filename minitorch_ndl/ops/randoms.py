@@ -26,7 +26,7 @@ for _name in ("manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_s
     face(_name)(getattr(streams, _name))
 face("Generator")(Generator)
 face("default_generator")(default_generator)
-Generator._as_tensor = staticmethod(wrap)
+Generator._tensor = staticmethod(wrap)
 
 
 def stream(generator: Any) -> Generator:
@@ -58,20 +58,20 @@ def _zero(g: Any) -> Any:
 
 
 @op(input=_zero, on="in-place", out=False, inplace=True)
-def uniform(xp, input, from_: float = 0.0, to: float = 1.0, *, generator: object = None):
+def uniform(xp, input, from_: float = 0.0, to: float = 1.0, *, generator: Any = None):
     """Uniform numbers from [from_, to)."""
     return fill(input, generator, lambda g, shape, dtype: g.uniform(shape, dtype, from_, to))
 
 
 @op(input=_zero, on="in-place", out=False, inplace=True)
-def normal(xp, input, mean: float = 0.0, std: float = 1.0, *, generator: object = None):
+def normal(xp, input, mean: float = 0.0, std: float = 1.0, *, generator: Any = None):
     """Normal numbers of this mean and standard deviation."""
     return fill(input, generator, lambda g, shape, dtype: g.normal(shape, dtype, mean, std),
                 lambda g, shape, dtype: g.normal(shape, dtype, mean, std, pairs=True))
 
 
 @op(input=_zero, on="in-place", out=False, inplace=True)
-def random(xp, input, from_: object = None, to: object = None, *, generator: object = None):
+def random(xp, input, from_: Any = None, to: Any = None, *, generator: Any = None):
     """Integers from [from_, to); ``random_(to)`` starts at 0; without an end, all that the dtype holds."""
     if to is None and from_ is None:
         return fill(input, generator, lambda g, shape, dtype: g.random_(shape, dtype))
@@ -80,25 +80,25 @@ def random(xp, input, from_: object = None, to: object = None, *, generator: obj
 
 
 @op(input=_zero, on="in-place", out=False, inplace=True)
-def exponential(xp, input, lambd: float = 1.0, *, generator: object = None):
+def exponential(xp, input, lambd: float = 1.0, *, generator: Any = None):
     """Exponentially distributed numbers, of rate `lambd`."""
     return fill(input, generator, lambda g, shape, dtype: g.exponential(shape, dtype, lambd))
 
 
 @op(input=_zero, on="in-place", out=False, inplace=True)
-def geometric(xp, input, p: float, *, generator: object = None):
+def geometric(xp, input, p: float, *, generator: Any = None):
     """How many trials it takes to succeed once, at probability `p` each."""
     return fill(input, generator, lambda g, shape, dtype: g.geometric(shape, dtype, p))
 
 
 @op(input=_zero, on="in-place", out=False, inplace=True)
-def log_normal(xp, input, mean: float = 1.0, std: float = 2.0, *, generator: object = None):
+def log_normal(xp, input, mean: float = 1.0, std: float = 2.0, *, generator: Any = None):
     """Numbers whose logarithm is normal, of this mean and standard deviation."""
     return fill(input, generator, lambda g, shape, dtype: g.log_normal(shape, dtype, mean, std))
 
 
 @op(input=_zero, on="in-place", out=False, inplace=True)
-def cauchy(xp, input, median: float = 0.0, sigma: float = 1.0, *, generator: object = None):
+def cauchy(xp, input, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None):
     """Cauchy distributed numbers."""
     return fill(input, generator, lambda g, shape, dtype: g.cauchy(shape, dtype, median, sigma))
 
@@ -110,7 +110,7 @@ def _toss(xp: Any, target: Any, p: Any, generator: Any) -> None:
 
 
 @op(input=_zero, inplace=True, write=_toss)
-def bernoulli(xp, input, p: object = None, *, generator: object = None):
+def bernoulli(xp, input, p: object = None, *, generator: Any = None):
     """Ones and zeros: each 1 with the probability that the input holds there (or `p`, for all).
 
     >>> ndl.bernoulli(ndl.tensor([0.0, 1.0]))
@@ -124,7 +124,7 @@ def bernoulli(xp, input, p: object = None, *, generator: object = None):
 
 
 @op(input=_zero, on="torch")
-def poisson(xp, input, generator: object = None):
+def poisson(xp, input, generator: Any = None):
     """Counts that are Poisson distributed, with the input's rates.
 
     >>> ndl.poisson(ndl.zeros(2))
@@ -148,7 +148,8 @@ def _draw_new(name: str, shape: tuple, draw: Draw, generator: Any, out: Any, dty
 def _draw_like(name: str, input: Tensor, draw: Draw, dtype: Any, device: Any, generator: Any, memory_format: Any,
                requires_grad: bool, scattered: Draw | None = None) -> Tensor:
     place = place_of(name, input, device)
-    like = np.empty_like(backend.to_numpy(input._array), wanted_dtype(dtype), order_of(memory_format, input._array))
+    old = backend.to_numpy(input._array)
+    like = np.empty_like(old, wanted_dtype(dtype) or old.dtype, order_of(memory_format, input._array))
     like[...] = fill(like, generator, draw, scattered)
     return made(name, place.from_numpy(like), None, requires_grad)
 
@@ -275,7 +276,7 @@ def normal_function(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, genera
 
 @op(mean=lambda g, mean_dtype: F.to_dtype(F.zeroed(g), mean_dtype), broadcasts=True, numbers=True, on="", out=False,
     std=lambda g, std_dtype: F.to_dtype(F.zeroed(g), std_dtype))
-def normal_about(xp, mean, std, dtype: object, generator: object = None):
+def normal_about(xp, mean, std, dtype: object, generator: Any = None):
     """Normal numbers around `mean`."""
     m, s = backend.to_numpy(mean), backend.to_numpy(std)
     shape = np.broadcast_shapes(m.shape, s.shape)

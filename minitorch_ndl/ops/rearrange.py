@@ -10,7 +10,7 @@ from ..dtypes import int64
 from ..faces import F
 from ..op import op
 from ..tensor import Size, Tensor
-from . import creation
+from .data import tensor
 from .shape import normal_dim, normal_dims
 
 Sizes = tuple[int, ...]
@@ -381,7 +381,7 @@ def combinations(input, r=2, with_replacement=False):
     picks = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(picks(range(input.shape[0]), r))
     columns = list(zip(*rows, strict=True)) if rows else [()] * r
-    return F.stack([F.index_select(input, 0, creation.tensor(list(c), dtype=int64)) for c in columns], 1)
+    return F.stack([F.index_select(input, 0, tensor(list(c), dtype=int64)) for c in columns], 1)
 
 
 def _triangle(name: str, of: Any, text: str) -> None:
@@ -390,7 +390,7 @@ def _triangle(name: str, of: Any, text: str) -> None:
             raise RuntimeError(f"{name}: row and col must be non-negative; got {row} and {col}")
         found = [(i, j) for i in range(row) for j in range(*of(i, col, offset))]
         pairs = [[i for i, _ in found], [j for _, j in found]]
-        return creation.tensor(pairs, dtype=dtype, device=device)
+        return tensor(pairs, dtype=dtype, device=device)
 
     indices.__name__ = indices.__qualname__ = name
     indices.__doc__ = f"Rows and columns, as a (2, N) tensor, of the {text} of a matrix of `row` rows and `col` columns."

@@ -372,7 +372,8 @@ def sum_to_size(xp, input, size: Sizes):
     if extra < 0 or any(n != m and n != 1 for n, m in zip(size, shape[extra:], strict=True)):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(size) if n == 1 != shape[i + extra])
-    return input.sum(axes, dtype=input.dtype).reshape(size)
+    wide = xp.float32 if input.dtype == xp.float16 else input.dtype  # halves are added up in float32, as in torch
+    return input.sum(axes, dtype=wide).astype(input.dtype, copy=False).reshape(size)
 
 
 F.sum_to = F.sum_to_size

@@ -7,8 +7,9 @@ Throughout, A is a square matrix or a stack of them, and a formula such as dL/dA
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from .. import backend, errors
@@ -25,7 +26,7 @@ class LinAlgError(RuntimeError):
     """A matrix was singular, not positive-definite or not finite, where that makes the result impossible."""
 
 
-# --- what this and the other families about matrices share --------------------------------------------------------------
+# --- what this and the other families about matrices share ------------------------------------------------------------
 
 
 def expect(name: str, matrix: Any, square: bool = True, argument: str = "A") -> None:
@@ -45,7 +46,8 @@ def expect(name: str, matrix: Any, square: bool = True, argument: str = "A") -> 
 def expect_matrix(name: str, array: Any, square: bool = True, argument: str = "A") -> None:
     shape = tuple(array.shape)
     if len(shape) < 2:
-        raise RuntimeError(f"{name}: The input tensor {argument} must have at least 2 dimensions. Its shape is {shape}.")
+        raise RuntimeError(f"{name}: The input tensor {argument} must have at least 2 dimensions. "
+                           f"Its shape is {shape}.")
     if square and shape[-1] != shape[-2]:
         raise RuntimeError(f"{name}: {argument} must be batches of square matrices, but they are {shape[-2]} by "
                            f"{shape[-1]} matrices")
@@ -61,7 +63,7 @@ def eye_like(x: Tensor, rows: int, columns: int | None = None) -> Tensor:
     return wrap(backend.of_type(type(x._array)).xp.eye(rows, columns, dtype=x._array.dtype))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _result_type(op: str, names: tuple[str, ...]) -> type:
     return named_result(op, names)
 
@@ -190,7 +192,7 @@ def linalg_solve_ex(xp, A, B):
 
 def _singular_at(xp: Any, A: Any) -> int:
     """Which number on the diagonal of U, in A = P L U, is zero; counted from 1."""
-    factors = A.copy()
+    factors = A.copy("C")
     _factorize(xp, factors)
     zero = xp.diagonal(factors) == 0
     return int(zero.argmax()) + 1 if zero.any() else A.shape[0]
@@ -371,38 +373,32 @@ def permutation(xp, pivots, size: int, target: object):
     return xp.swapaxes(xp.eye(size, dtype=getattr(target, "numpy", target))[order], -2, -1)
 
 
-def _factorize(xp: Any, A: Any) -> tuple[Any, Any]:
-    """Turn A into L and U in its own memory. Returns the new order of its rows, and the exchanges that led there."""
+def _factorize(xp: Any, A: Any) -> Any:
+    """Turn a contiguous A into L and U in its own memory. Returns which row each row was exchanged with."""
     m, n = A.shape[-2:]
-    k = min(m, n)
-    order = xp.broadcast_to(xp.arange(m), (*A.shape[:-2], m))
-    if k == 0:
-        return order, order[..., :0]
-    if n == 1:
-        pivot = abs(A[..., 0]).argmax(-1)[..., None]
-        order = xp.where(order == 0, pivot, xp.where(order == pivot, 0, order))
-        column = xp.take_along_axis(A[..., 0], order, -1)
-        first = column[..., :1]
-        column[..., 1:] /= xp.where(first == 0, A.dtype.type(1), first)
-        A[..., 0] = column
-        return order, pivot
-    h = max(k // 2, 1)
-    left, right = A[..., :h], A[..., h:]
-    order, pivots = _factorize(xp, left)
-    right[...] = xp.take_along_axis(right, order[..., None], -2)
-    right[..., :h, :] = triangular.op.kernel(xp, left[..., :h, :], right[..., :h, :], False, True)
-    right[..., h:, :] -= product(xp, left[..., h:, :], right[..., :h, :])
-    below, more = _factorize(xp, right[..., h:, :])
-    left[..., h:, :] = xp.take_along_axis(left[..., h:, :], below[..., None], -2)
-    order = xp.concatenate([order[..., :h], xp.take_along_axis(order[..., h:], below, -1)], -1)
-    return order, xp.concatenate([pivots, more + h], -1)
+    count = min(m, n)
+    pivots = xp.zeros((*A.shape[:-2], count), int)
+    size = math.prod(A.shape[:-2])
+    A, exchanged, each = A.reshape((size, m, n)), pivots.reshape((size, count)), xp.arange(size)
+    for start in range(0, count, 32):  # a strip of columns at a time; what is right of it is left to one large product
+        stop = min(start + 32, count)
+        for k in range(start, stop):
+            exchanged[:, k] = pivot = abs(A[:, k:, k]).argmax(1) + k
+            A[each, pivot], A[:, k] = A[:, k].copy(), A[each, pivot]
+            first = A[:, k, k, None]
+            A[:, k + 1:, k] /= xp.where(first == 0, A.dtype.type(1), first)
+            A[:, k + 1:, k + 1:stop] -= A[:, k + 1:, k, None] * A[:, k, None, k + 1:stop]
+        if stop < n:
+            A[:, start:stop, stop:] = F.triangular(A[:, start:stop, start:stop], A[:, start:stop, stop:], False, True)
+            A[:, stop:, stop:] -= product(xp, A[:, stop:, start:stop], A[:, start:stop, stop:])
+    return pivots
 
 
 @op(A=_lu_gradient, outputs=("LU", "pivots", "info"), on="", out=False)
 def linalg_lu_factor_ex(xp, A):
     """L below the diagonal and U on and above it, the row exchanges (counted from 1), and the first zero pivot."""
-    factors = A.copy()
-    _, pivots = _factorize(xp, factors)
+    factors = A.copy("C")
+    pivots = _factorize(xp, factors)
     zero = xp.diagonal(factors, 0, -2, -1) == 0
     info = xp.where(zero.any(-1), zero.argmax(-1) + 1, 0) if zero.shape[-1] else xp.zeros(A.shape[:-2])
     return factors, (pivots + 1).astype(xp.int32), info.astype(xp.int32)

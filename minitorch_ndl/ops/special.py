@@ -62,7 +62,7 @@ def evaluate(xp: Any, function: Callable, x: Any, wide: bool = False) -> Any:
 
 def erf_of(xp: Any, x: Any) -> Any:
     """tanh has erf's shape: erf(x) = tanh(x * R(x**2)), where R varies slowly."""
-    x = xp.clip(x, -6, 6, xp.empty_like(x))  # erf is 1 there
+    x = x.clip(-6, 6)  # erf is 1 there
     out = ratio(xp, xp.multiply(x, x, xp.empty_like(x)), tables.ERF)
     out *= x
     return xp.tanh(out, out)
@@ -70,12 +70,14 @@ def erf_of(xp: Any, x: Any) -> Any:
 
 def erfc_of(xp: Any, x: Any) -> Any:
     """exp(-x**2) * R(|x|) on the right, and 2 minus that on the left."""
-    a = xp.minimum(xp.absolute(x), 11 if x.itemsize == 4 else 28, out=xp.empty_like(x))  # erfc is 0 there
+    a = xp.absolute(x)
+    a = a.clip(0, 11 if x.itemsize == 4 else 28, a)  # erfc is 0 there
     out = ratio(xp, a, tables.ERFCX)
     out *= _exp_minus_square(xp, a)
-    sign = xp.copysign(x.dtype.type(1), x)
-    out *= sign
-    out += xp.subtract(1, sign, sign)
+    left = (x < 0).astype(x.dtype)
+    left *= 2
+    out *= xp.subtract(1, left, a)
+    out += left
     return out
 
 
@@ -94,7 +96,7 @@ def _exp_minus_square(xp: Any, x: Any) -> Any:
 
 def erfcx_of(xp: Any, x: Any) -> Any:
     a, far = xp.absolute(x), 10 if x.itemsize == 4 else 27
-    out = ratio(xp, xp.minimum(a, far, out=xp.empty_like(x)), tables.ERFCX)
+    out = ratio(xp, a.clip(0, far), tables.ERFCX)
     patch(out, a > far, lambda a: _erfcx_far(1 / (a * a)) / (a * ROOT_PI), a)
     return patch(out, x < 0, lambda x, out: 2 / _exp_minus_square(xp, xp.maximum(x, -30)) - out, x, out)
 
@@ -108,7 +110,7 @@ def erfinv_of(xp: Any, x: Any) -> Any:
     w = xp.subtract(1, x, xp.empty_like(x))
     w *= 1 + x
     xp.negative(xp.log(w, w), w)
-    out = ratio(xp, xp.minimum(w, 38, out=w), {x.itemsize: tables.ERFINV[4]})
+    out = ratio(xp, w.clip(0, 38, w), {x.itemsize: tables.ERFINV[4]})
     out *= x
     if x.itemsize == 8:
         error = erf_of(xp, out) - x
@@ -196,7 +198,7 @@ BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 
 
 def lgamma_of(xp: Any, x: Any) -> Any:
     """On [1, 8] a fit, times the zeros at 1 and 2; on (0, 1) that of x + 1; Stirling's series above; mirrored below."""
-    low = xp.minimum(x, 8, out=xp.empty_like(x))
+    low = x.clip(-math.inf, 8)
     shift = xp.less(low, 1).astype(x.dtype)  # 1 where x + 1 is used
     out = ratio(xp, low + shift, tables.LGAMMA)
     low -= 1
@@ -204,7 +206,7 @@ def lgamma_of(xp: Any, x: Any) -> Any:
     out *= low
     low -= 1
     out *= low
-    out -= xp.log(xp.minimum(x, 1))
+    out -= xp.log(x.clip(-math.inf, 1))
     patch(out, x > 8, lambda x: _stirling(xp, x), x)
     return patch(out, x <= 0, lambda x: _lgamma_mirrored(xp, x), x)
 
@@ -232,18 +234,19 @@ def _offset(xp: Any, x: Any) -> Any:
     return x - xp.rint(x)
 
 
-def polygamma_of(xp: Any, n: int, x: Any) -> Any:
+def polygamma_of(xp: Any, n: int, x: Any, digits: int = 16) -> Any:
     """Shift x to the right, past `start`, by psi_n(x) = psi_n(x + 1) - (-1)**n * n! / x**(n + 1); there use the
     asymptotic series. On the left, the reflection formula."""
-    start, sign = 10 + n // 2, (-1.0) ** n
-    far = xp.maximum(x, 5e-324, out=xp.empty_like(x))
-    total = xp.zeros_like(x)
-    for _ in range(start):
-        total += _inverse_power(xp, far, n + 1)
-        far += 1
-    t = xp.reciprocal(far, xp.empty_like(x))
+    start, count = (10 + n // 2, 9) if digits > 8 else (5 + n // 2, 5)
+    sign = (-1.0) ** n
+    right = x.clip(5e-324, math.inf)
+    total = _inverse_power(xp, right, n + 1)
+    for k in range(1, start):
+        total += _inverse_power(xp, right + k, n + 1)
+    far = xp.add(right, start, right)
+    t = xp.reciprocal(far)
     # d^n/dx^n of log(x) - 1/(2x) - sum of B_2k / (2k * x**2k)
-    series = [b * math.factorial(2 * k + n - 1) / math.factorial(2 * k) for k, b in enumerate(BERNOULLI, 1)]
+    series = [b * math.factorial(2 * k + n - 1) / math.factorial(2 * k) for k, b in enumerate(BERNOULLI[:count], 1)]
     tail = polynomial(xp, t * t, [*series[::-1], 0.0])
     tail += t * (math.factorial(n) / 2)
     if n == 0:
@@ -257,7 +260,7 @@ def polygamma_of(xp: Any, n: int, x: Any) -> Any:
 
 
 def _inverse_power(xp: Any, x: Any, n: int) -> Any:
-    t = out = xp.reciprocal(x, xp.empty_like(x))
+    t = out = xp.reciprocal(x)
     for _ in range(n - 1):
         out = out * t
     return out
@@ -291,7 +294,7 @@ def lgamma(xp, input):
 @op(input=lambda g, input: g * F.polygamma(input, 1), promote="float", inplace=True, on="torch method special")
 def digamma(xp, input):
     """The derivative of lgamma."""
-    return evaluate(xp, lambda xp, x: polygamma_of(xp, 0, x), input, wide=True)
+    return evaluate(xp, lambda xp, x: polygamma_of(xp, 0, x, 2 * input.itemsize), input, wide=True)
 
 
 @op(input=lambda g, input, n: g * F.polygamma(input, n + 1), promote="float", inplace=True, on="method")
@@ -299,7 +302,7 @@ def polygamma(xp, input, n: int):
     """The n-th derivative of digamma."""
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n; got n={n}.")
-    return evaluate(xp, lambda xp, x: polygamma_of(xp, n, x), input, wide=True)
+    return evaluate(xp, lambda xp, x: polygamma_of(xp, n, x, 2 * input.itemsize), input, wide=True)
 
 
 @composite(on="torch special", name="polygamma")

@@ -426,7 +426,7 @@ def nan_to_num(xp, input, nan: float | None = None, posinf: float | None = None,
     tensor([0., 9., 1.])
     """
     out = input.copy()
-    if input.dtype.kind != "f":
+    if input.dtype.kind != "f" or xp.isfinite(input).all():
         return out
     largest = float(xp.finfo(input.dtype).max)
     for mask, number, default in ((xp.isnan(input), nan, 0.0), (input == math.inf, posinf, largest),

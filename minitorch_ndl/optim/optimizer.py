@@ -17,7 +17,7 @@ from .. import backend
 from ..autograd import views
 from ..autograd.grad_mode import enable_grad
 from ..autograd.node import Handle
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 
 
 class Optimizer:
@@ -26,11 +26,11 @@ class Optimizer:
     params    tensors, (name, tensor) pairs, or dicts with "params" and options of their own
     defaults  the options, with the values that groups get which do not name them
 
-    Options that the base itself carries out: ``maximize`` (climb instead of descend) and, unless the class sets
-    `decoupled`, ``weight_decay`` (adds that multiple of the parameter to its gradient).
+    Options that the base itself carries out: ``maximize`` (climb instead of descend) and ``weight_decay``, which adds that
+    multiple of the parameter to its gradient or, where decoupled, shrinks the parameter by lr times it.
     """
 
-    decoupled = False  # the update applies weight decay itself, not through the gradient
+    decoupled = False  # weight decay shrinks the parameter instead of entering the gradient
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -142,7 +142,9 @@ class Optimizer:
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
-        decay = 0 if self.decoupled else group.get("weight_decay", 0)
+        decoupled = self.decoupled or group.get("decoupled_weight_decay", False)
+        decay = 0 if decoupled else group.get("weight_decay", 0)
+        shrink = 1 - float(group["lr"]) * group["weight_decay"] if decoupled and group["weight_decay"] else 1
         maximize = group.get("maximize", False)
         for p in group["params"]:
             grad = p._grad
@@ -153,6 +155,8 @@ class Optimizer:
             scratch = self._scratch(xp, array)
             if maximize:
                 g = xp.negative(g, out=self._scratch(xp, array, "gradient"))
+            if shrink != 1:
+                array *= shrink
             if decay:
                 xp.multiply(array, decay, out=scratch)
                 g = xp.add(g, scratch, out=self._scratch(xp, array, "gradient"))
@@ -166,6 +170,17 @@ class Optimizer:
         if flat is None or flat.size < like.size:
             flat = self._room[key] = xp.empty(like.size, like.dtype)
         return flat[:like.size].reshape(like.shape)
+
+    def _begin(self, xp: Any, p: Any, state: dict[str, Any], *names: str) -> tuple[float, list[Any]]:
+        """Count a step, and give its number and the arrays of the buffers `names`, zeros at first."""
+        if "step" not in state:
+            state["step"] = wrap(xp.zeros((), np.float32))
+        for name in names:
+            if name not in state:
+                state[name] = wrap(xp.zeros_like(p))
+        step = state["step"]._array
+        step += 1
+        return float(step), [state[name]._array for name in names]
 
     # --- state dicts ----------------------------------------------------------------------------------------------
 

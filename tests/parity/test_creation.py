@@ -277,7 +277,6 @@ T.manual_seed(2**64)
 T.Generator().initial_seed()
 T.Generator().device
 g=T.Generator(); g.manual_seed(5); T.rand(2,generator=g)
-g=T.Generator().manual_seed(5); T.randn(2,generator=g), T.randint(0,9,(3,),generator=g), T.randperm(4,generator=g), T.bernoulli(T.full((4,),.5),generator=g), T.multinomial(T.tensor([.2,.8]),3,replacement=True,generator=g), T.normal(0.,1.,(2,),generator=g), T.zeros(3).uniform_(generator=g), T.zeros(3).random_(0,5,generator=g), T.zeros(3).exponential_(generator=g), T.poisson(T.ones(3),generator=g), T.normal(T.zeros(2),T.ones(2),generator=g), T.rand_like(T.zeros(2))[:0], T.zeros(2).normal_(0,1,generator=g), T.zeros(3).geometric_(.5,generator=g), T.zeros(2).cauchy_(generator=g), T.zeros(2).log_normal_(generator=g), T.zeros(3).bernoulli_(.5,generator=g)
 T.Generator().get_state().dtype, T.Generator().get_state().shape
 g=T.Generator(); s=g.get_state(); a=T.rand(2,generator=g); g.set_state(s); (T.rand(2,generator=g)==a).all()
 T.get_rng_state().dtype, T.get_rng_state().shape
@@ -500,6 +499,32 @@ def test_mixed_sequences(start):
             rtol = 0 if name in EXACT or not theirs.is_floating_point() else 2e-3 if theirs.itemsize == 2 else 3e-6
             np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=rtol, atol=rtol, err_msg=where)
         np.testing.assert_array_equal(ndl.get_rng_state().numpy(), torch.get_rng_state().numpy())
+
+
+@pytest.mark.parametrize("source", lines("""
+T.rand(2, generator=g)
+T.randn(2, generator=g)
+T.randint(0, 9, (3,), generator=g)
+T.randperm(4, generator=g)
+T.bernoulli(T.full((4,), 0.5), generator=g)
+T.multinomial(T.tensor([0.2, 0.8]), 3, replacement=True, generator=g)
+T.normal(0.0, 1.0, (2,), generator=g)
+T.normal(T.zeros(2), T.ones(2), generator=g)
+T.poisson(T.ones(3), generator=g)
+T.zeros(3).uniform_(generator=g)
+T.zeros(3).random_(0, 5, generator=g)
+T.zeros(3).exponential_(generator=g)
+T.zeros(2).normal_(0, 1, generator=g)
+T.zeros(3).geometric_(0.5, generator=g)
+T.zeros(2).cauchy_(generator=g)
+T.zeros(2).log_normal_(generator=g)
+T.zeros(3).bernoulli_(0.5, generator=g)
+"""))
+def test_every_draw_takes_a_generator(source):
+    agree(f"g = T.Generator().manual_seed(5); ({source}, {source}, g.get_state())", torch)
+    before = ndl.get_rng_state()
+    eval(source, {"T": ndl, "g": ndl.Generator()})
+    assert (ndl.get_rng_state() == before).all()
 
 
 def test_generators_share_nothing():

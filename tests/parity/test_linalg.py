@@ -3,6 +3,8 @@
 Signs of singular and eigenvectors are a matter of taste (of the LAPACK at hand), so losses must not depend on them.
 """
 
+# ruff: noqa: B023 -- the lambdas run at once, before their loop goes on
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,12 @@ torch = pytest.importorskip("torch")
 import minitorch_ndl as ndl
 from tests.parity.same import array, same as compare, same_error
 
-pytestmark = pytest.mark.filterwarnings("ignore:torch.cholesky is deprecated", "ignore:torch.lu is deprecated",
-                                        "ignore:torch.qr is deprecated")
+pytestmark = pytest.mark.filterwarnings(
+    *(
+        f"ignore:torch.{name} is deprecated"
+        for name in ("cholesky", "lu", "lu_solve", "qr", "triangular_solve")
+    )
+)
 rng = np.random.default_rng(11)
 BATCHES = [(), (3,), (2, 1), (0,)]
 
@@ -66,7 +72,10 @@ SQUARE = {
     "lu_solve adjoint": lambda m, a: m.linalg.lu_solve(*m.linalg.lu_factor(a), a * a, adjoint=True),
     "lu_solve right": lambda m, a: m.linalg.lu_solve(*m.linalg.lu_factor(a), a * a, left=False),
     "torch.lu": lambda m, a: m.lu(a),
-    "eigh values": lambda m, a: (m.linalg.eigh(symmetric(m, a))[0], m.linalg.eigvalsh(symmetric(m, a), UPLO="U")),
+    "eigh values": lambda m, a: (
+        m.linalg.eigh(symmetric(m, a))[0],
+        m.linalg.eigvalsh(symmetric(m, a), UPLO="U"),
+    ),
     "eigh vectors": lambda m, a: m.linalg.eigh(symmetric(m, a)).eigenvectors ** 2,
     "eigh": lambda m, a: (lambda w, v: v @ m.diag_embed(w.exp()) @ v.mT)(*m.linalg.eigh(symmetric(m, a))),
     "cond": lambda m, a: (m.linalg.cond(a), m.linalg.cond(a, -2), m.linalg.cond(a, 2)),
@@ -95,14 +104,19 @@ def test_any_matrices(shape):
     a = matrices(*shape[:-2], n=shape[-2], m=shape[-1])
     for call in (
         lambda m, a: m.linalg.svdvals(a),
-        lambda m, a: (lambda u, s, vh: (u ** 2, s, vh ** 2))(*m.linalg.svd(a, full_matrices=False)),
-        lambda m, a: (lambda u, s, vh: u @ m.diag_embed(s ** 3) @ vh)(*m.linalg.svd(a, full_matrices=False)),
-        lambda m, a: (lambda u, s, v: u @ m.diag_embed(s ** 3) @ v.mT)(*m.svd(a)),
+        lambda m, a: (lambda u, s, vh: (u**2, s, vh**2))(*m.linalg.svd(a, full_matrices=False)),
+        lambda m, a: (lambda u, s, vh: u @ m.diag_embed(s**3) @ vh)(*m.linalg.svd(a, full_matrices=False)),
+        lambda m, a: (lambda u, s, v: u @ m.diag_embed(s**3) @ v.mT)(*m.svd(a)),
         lambda m, a: m.linalg.pinv(a),
-        lambda m, a: (m.pinverse(a), a.pinverse(1e-3), m.linalg.pinv(a, rtol=1e-3), m.linalg.pinv(a, atol=1.2)),
+        lambda m, a: (
+            m.pinverse(a),
+            a.pinverse(1e-3),
+            m.linalg.pinv(a, rtol=1e-3),
+            m.linalg.pinv(a, atol=1.2),
+        ),
         lambda m, a: m.linalg.matrix_rank(a, atol=1.2),
         lambda m, a: (m.linalg.cond(a), m.linalg.cond(a, 2)),
-        lambda m, a: (lambda q, r: (q.abs(), r.abs(), q @ (r ** 1) * 2))(*m.linalg.qr(a)),
+        lambda m, a: (lambda q, r: (q.abs(), r.abs(), q @ (r**1) * 2))(*m.linalg.qr(a)),
         lambda m, a: m.linalg.lu(a),
         lambda m, a: m.linalg.lu_factor_ex(a),
         lambda m, a: m.linalg.diagonal(a),
@@ -118,7 +132,7 @@ def test_any_matrices(shape):
     same(lambda m, a: [t.shape for t in m.linalg.svd(a)], a, grad=False)
     same(lambda m, a: [t.shape for t in m.svd(a, some=False)], a, grad=False)
     same(lambda m, a: m.linalg.svd(a)[1], a)
-    same(lambda m, a: m.linalg.svd(a)[0][..., :min(shape[-2:])] ** 2, a)
+    same(lambda m, a: m.linalg.svd(a)[0][..., : min(shape[-2:])] ** 2, a)
 
 
 @pytest.mark.parametrize("p", ["fro", "nuc", 1, -1, np.inf, -np.inf])
@@ -129,22 +143,43 @@ def test_condition_numbers(p):
 
 
 def test_qr_complete_of_a_wide_matrix():
-    same(lambda m, a: (lambda q, r: q @ r ** 2)(*m.linalg.qr(a, mode="complete")), matrices(2, n=2, m=4))
+    same(lambda m, a: (lambda q, r: q @ r**2)(*m.linalg.qr(a, mode="complete")), matrices(2, n=2, m=4))
 
 
 def test_names_of_results():
     a = ndl.eye(2)
-    for result in (ndl.linalg.svd(a), ndl.linalg.qr(a), ndl.linalg.eigh(a), ndl.slogdet(a), ndl.linalg.lu(a),
-                   ndl.linalg.lstsq(a, a), ndl.linalg.inv_ex(a), ndl.svd(a), ndl.linalg.lu_factor_ex(a)):
+    for result in (
+        ndl.linalg.svd(a),
+        ndl.linalg.qr(a),
+        ndl.linalg.eigh(a),
+        ndl.slogdet(a),
+        ndl.linalg.lu(a),
+        ndl.linalg.lstsq(a, a),
+        ndl.linalg.inv_ex(a),
+        ndl.svd(a),
+        ndl.linalg.lu_factor_ex(a),
+    ):
         expected = getattr(torch.return_types, type(result).__name__)
-        assert list(type(result)._fields) == [n for n in dir(expected) if n in type(result)._fields] or \
-            all(hasattr(expected, n) for n in type(result)._fields)
+        assert list(type(result)._fields) == [n for n in dir(expected) if n in type(result)._fields] or all(
+            hasattr(expected, n) for n in type(result)._fields
+        )
         assert len(result) == expected.n_fields
         assert repr(result).startswith(f"return_types.{type(result).__name__}(\n")
 
 
-@pytest.mark.parametrize("shapes", [((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3)), ((2, 3, 3), (3, 2)),
-                                    ((3, 3), (2, 3, 4)), ((2, 1, 3, 3), (5, 3, 4)), ((2, 3, 3), (3,)), ((0, 3, 3), (3, 2))])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 3), (3,)),
+        ((3, 3), (3, 2)),
+        ((2, 3, 3), (2, 3)),
+        ((2, 3, 3), (3, 2)),
+        ((3, 3), (2, 3, 4)),
+        ((2, 1, 3, 3), (5, 3, 4)),
+        ((2, 3, 3), (3,)),
+        ((0, 3, 3), (3, 2)),
+    ],
+)
 def test_solve(shapes):
     a, b = matrices(*shapes[0][:-2]), array(rng, shapes[1])
     same(lambda m, a, b: m.linalg.solve(a, b), a, b)
@@ -158,22 +193,55 @@ def test_triangular_systems(n):
     a, b = matrices(n=n) * 0.2 + 3 * np.eye(n), array(rng, (n, 2))
     for upper in (True, False):
         for unit in (True, False):
-            call = dict(upper=upper, unitriangular=unit)
+            call = {"upper": upper, "unitriangular": unit}
             second = n < 20
-            same(lambda m, a, b: m.linalg.solve_triangular(a / (n if unit else 1), b, **call), a, b, second=second)
-            same(lambda m, a, b: m.linalg.solve_triangular(a / (n if unit else 1), b.mT, left=False, **call), a, b, second=second)
-    same(lambda m, a, b: m.linalg.solve_triangular(a, b, upper=False), a.astype("float32"), b.astype("float32"), grad=False)
+            same(
+                lambda m, a, b: m.linalg.solve_triangular(a / (n if unit else 1), b, **call),
+                a,
+                b,
+                second=second,
+            )
+            same(
+                lambda m, a, b: m.linalg.solve_triangular(a / (n if unit else 1), b.mT, left=False, **call),
+                a,
+                b,
+                second=second,
+            )
+    same(
+        lambda m, a, b: m.linalg.solve_triangular(a, b, upper=False),
+        a.astype("float32"),
+        b.astype("float32"),
+        grad=False,
+    )
 
 
 def test_triangular_systems_in_stacks():
-    for sa, sb in (((2, 3, 3), (2, 3, 4)), ((2, 3, 3), (3, 4)), ((3, 3), (2, 3, 4)), ((2, 1, 3, 3), (5, 3, 1)), ((2, 0, 0), (2, 0, 3))):
-        same(lambda m, a, b: m.linalg.solve_triangular(a, b, upper=False), array(rng, sa) + 3 * np.eye(sa[-1]), array(rng, sb))
-    same(lambda m, a, b: m.linalg.solve_triangular(a, b, upper=True), np.zeros((3, 3)), np.ones((3, 1)), grad=False)
-    same(lambda m, a, b: m.linalg.solve_triangular(a, b, upper=True),
-         np.concatenate([np.eye(70), np.zeros((1, 70))])[[*range(30), 70, *range(31, 70)]], np.ones((70, 1)), grad=False)
+    for sa, sb in (
+        ((2, 3, 3), (2, 3, 4)),
+        ((2, 3, 3), (3, 4)),
+        ((3, 3), (2, 3, 4)),
+        ((2, 1, 3, 3), (5, 3, 1)),
+        ((2, 0, 0), (2, 0, 3)),
+    ):
+        same(
+            lambda m, a, b: m.linalg.solve_triangular(a, b, upper=False),
+            array(rng, sa) + 3 * np.eye(sa[-1]),
+            array(rng, sb),
+        )
+    same(
+        lambda m, a, b: m.linalg.solve_triangular(a, b, upper=True),
+        np.zeros((3, 3)),
+        np.ones((3, 1)),
+        grad=False,
+    )
+    same(
+        lambda m, a, b: m.linalg.solve_triangular(a, b, upper=True),
+        np.concatenate([np.eye(70), np.zeros((1, 70))])[[*range(30), 70, *range(31, 70)]],
+        np.ones((70, 1)),
+        grad=False,
+    )
 
 
-@pytest.mark.filterwarnings("ignore:torch.triangular_solve is deprecated", "ignore:torch.lu_solve is deprecated")
 def test_older_solvers():
     a, b = definite(2), array(rng, (2, 3, 4))
     for args in ((), (False,), (True, True), (False, True, True)):
@@ -193,11 +261,19 @@ def test_lu_of_larger_matrices():
 
 
 def test_determinants_of_singular_matrices_have_gradients():
-    for a in (np.ones((2, 2)), np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]), np.diag([1.0, 2, 0]), np.zeros((3, 3))):
+    for a in (
+        np.ones((2, 2)),
+        np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]),
+        np.diag([1.0, 2, 0]),
+        np.zeros((3, 3)),
+    ):
         x = ndl.from_numpy(a).requires_grad_()
         ndl.det(x).backward()
         n = len(a)
-        cofactors = [[(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(n)] for i in range(n)]
+        cofactors = [
+            [(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(n)]
+            for i in range(n)
+        ]
         np.testing.assert_allclose(x.grad.numpy(), cofactors, atol=1e-9)
 
 
@@ -213,8 +289,8 @@ def test_eig_of_matrices_with_real_eigenvalues():
     x, y = ndl.from_numpy(a).requires_grad_(), torch.from_numpy(a).requires_grad_()
     (values, vectors), (t_values, t_vectors) = ndl.linalg.eig(x), torch.linalg.eig(y)
     np.testing.assert_allclose(values.detach().numpy(), t_values.detach().real.numpy())
-    ((values ** 2).sum() + (vectors ** 4).sum()).backward()
-    ((t_values ** 2).sum() + (t_vectors ** 4).sum()).real.backward()
+    ((values**2).sum() + (vectors**4).sum()).backward()
+    ((t_values**2).sum() + (t_vectors**4).sum()).real.backward()
     np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), atol=1e-12)
     np.testing.assert_allclose(ndl.linalg.eigvals(x).detach().numpy(), t_values.detach().real.numpy())
     with pytest.raises(RuntimeError, match="complex eigenvalues"):
@@ -238,11 +314,22 @@ def test_pseudoinverses_of_singular_matrices():
     a = np.array([[1.0, 2], [2, 4], [0, 0]])
     same(lambda m, a: m.linalg.pinv(a), a, grad=False)
     same(lambda m, a: m.linalg.pinv(a, hermitian=True), np.ones((3, 3)), grad=False)
-    same(lambda m, a: m.linalg.pinv(a, rtol=m.tensor([0.6, 0.1], dtype=m.float64)), np.stack([np.diag([2.0, 1.0])] * 2), grad=False)
+    same(
+        lambda m, a: m.linalg.pinv(a, rtol=m.tensor([0.6, 0.1], dtype=m.float64)),
+        np.stack([np.diag([2.0, 1.0])] * 2),
+        grad=False,
+    )
     for atol, rtol in ((None, None), (1.5, None), (None, 0.6), (0.1, 0.6), (1.5, 0.1)):
-        for call in (lambda m, a: m.linalg.matrix_rank(a, atol=atol, rtol=rtol), lambda m, a: m.linalg.pinv(a, atol=atol, rtol=rtol)):
+        for call in (
+            lambda m, a: m.linalg.matrix_rank(a, atol=atol, rtol=rtol),
+            lambda m, a: m.linalg.pinv(a, atol=atol, rtol=rtol),
+        ):
             same(call, np.diag([2.0, 1.0, 0.0]), grad=False)
-    same(lambda m, a: (m.linalg.matrix_rank(a, 1.5), m.linalg.matrix_rank(a, tol=0.5)), np.diag([2.0, 1.0, 0.0]), grad=False)
+    same(
+        lambda m, a: (m.linalg.matrix_rank(a, 1.5), m.linalg.matrix_rank(a, tol=0.5)),
+        np.diag([2.0, 1.0, 0.0]),
+        grad=False,
+    )
     same(lambda m, a: m.linalg.matrix_rank(a), np.zeros((3, 0, 2)), grad=False)
     same(lambda m, a: m.linalg.pinv(a), np.zeros((3, 0, 2)))
 
@@ -258,23 +345,41 @@ def test_tensors_as_matrices():
     same(lambda m, a: m.linalg.tensorinv(a.reshape(6, 3, 2), ind=1), matrices(n=6))
     same(lambda m, a, b: m.linalg.tensorsolve(a.reshape(2, 3, 6), b), matrices(n=6), array(rng, (2, 3)))
     same(lambda m, a, b: m.linalg.tensorsolve(a.reshape(6, 2, 3), b), matrices(n=6), array(rng, (6,)))
-    same(lambda m, a, b: m.linalg.tensorsolve(a.reshape(2, 3, 3, 2), b, dims=(0, 2)), matrices(n=6), array(rng, (3, 2)))
+    same(
+        lambda m, a, b: m.linalg.tensorsolve(a.reshape(2, 3, 3, 2), b, dims=(0, 2)),
+        matrices(n=6),
+        array(rng, (3, 2)),
+    )
     same(lambda m, x: (m.linalg.vander(x), m.linalg.vander(x, N=2)), array(rng, (2, 4)))
-    same(lambda m, x: (m.vander(x), m.vander(x, 3), m.vander(x, N=2, increasing=True)), array(rng, (4,)))
+    same(
+        lambda m, x: (m.vander(x), m.vander(x, 3), m.vander(x, N=2, increasing=True)),
+        array(rng, (4,)),
+        grad=False,
+    )
+    x = ndl.from_numpy(array(rng, (4,))).requires_grad_()  # torch's own gradient fails
+    assert ndl.autograd.gradcheck(ndl.vander, (x,))
     same(lambda m, x: m.linalg.vander(x, N=5), array(rng, (2, 3), "int64"), grad=False)
     a, t = array(rng, (2, 4, 3)), array(rng, (2, 3))
-    same(lambda m, a, t: (m.linalg.householder_product(a, t), m.orgqr(a, t)), a, t, grad=False)
     for call in (lambda m, a, t: m.linalg.householder_product(a, t), lambda m, a, t: m.orgqr(a, t)):
-        same(call, a, t, second=False)
-        same(call, a, t[:, :2], second=False)
+        same(call, a, t)
+        same(call, a, t[:, :2])
 
 
 def test_products_of_vectors():
     for a, b in (((2, 3), (2, 3)), ((2, 1, 3), (1, 4, 3)), ((3,), (3,)), ((0, 3), (1, 3))):
         same(lambda m, a, b: m.linalg.cross(a, b), array(rng, a), array(rng, b))
         same(lambda m, a, b: m.linalg.vecdot(a, b), array(rng, a), array(rng, b))
-    same(lambda m, a, b: (m.linalg.cross(a, b, dim=0), m.cross(a, b, dim=0), a.cross(b, 0)), array(rng, (3, 2)), array(rng, (3, 1)))
-    same(lambda m, a, b: m.linalg.cross(a, b), array(rng, (2, 3), "int64"), array(rng, (2, 3), "int64"), grad=False)
+    same(
+        lambda m, a, b: (m.linalg.cross(a, b, dim=0), m.cross(a, b, dim=0), a.cross(b, 0)),
+        array(rng, (3, 2)),
+        array(rng, (3, 1)),
+    )
+    same(
+        lambda m, a, b: m.linalg.cross(a, b),
+        array(rng, (2, 3), "int64"),
+        array(rng, (2, 3), "int64"),
+        grad=False,
+    )
     same(lambda m, a, b: m.linalg.vecdot(a, b, dim=0), array(rng, (3, 2)), array(rng, (3, 2)))
     same(lambda m, a: (m.trace(a), a.trace()), array(rng, (3, 4)))
     same(lambda m, a: m.trace(a), array(rng, (3, 2), "int32"), grad=False)
@@ -301,133 +406,101 @@ def test_covariances():
     same(lambda m, x: m.cov(x), array(rng, (3, 4), "float32"), grad=False)
 
 
-inf = float("inf")
-
-
-@pytest.mark.parametrize("order", [2, 1, 0, 3, 4, 0.5, 1.5, 2.5, -1, -2, inf, -inf])
-def test_vector_norms(order):
-    x = array(rng, (2, 3, 4))
-    for dim in (None, 0, -1, (0, 2), [1], (0, 1, 2)):
-        for keepdim in (False, True):
-            same(lambda m, x: m.linalg.vector_norm(x, order, dim, keepdim), x)
-    same(lambda m, x: (m.norm(x, order), x.norm(order, 1), m.norm(x, p=order, dim=(0, 1), keepdim=True)), x)
-    same(lambda m, x: m.linalg.norm(x, order, 1), x)
-    same(lambda m, x: m.linalg.vector_norm(x, order), array(rng, ()))
-    same(lambda m, x: m.linalg.vector_norm(x, order), array(rng, (5, 80), "float32"), grad=False)
-    same(lambda m, x: m.linalg.vector_norm(x, order, -1), array(rng, (5, 80), "float32"), grad=False)
-    same(lambda m, x: m.linalg.vector_norm(x, order, 1, dtype=m.float64), array(rng, (5, 80), "float32"), second=False)
-    same(lambda m, x: m.linalg.vector_norm(x, order, 1), array(rng, (5, 8), "float16", 1, 2), grad=False)
-    same(lambda m, x: m.linalg.vector_norm(x, order, 1), np.array([[np.nan, 1.0], [inf, 2.0], [-0.0, 0.0]]), grad=False)
-    same(lambda m, x: m.linalg.vector_norm(x.mT[:, ::2], order, 0), x)
-    same(lambda m, x: m.linalg.vector_norm(x, order), np.zeros(3), second=False, grad=order not in (-1, -2, 0.5))
-    if order >= 0 and order != inf:
-        same(lambda m, x: (m.linalg.vector_norm(x, order), m.linalg.vector_norm(x, order, 0)), np.zeros((0, 3)), second=False)
-    same(lambda m, x: m.linalg.vector_norm(x, order, 1), np.zeros((0, 3)), second=False)
-
-
-@pytest.mark.parametrize("order", ["fro", "nuc", 2, -2, 1, -1, inf, -inf])
-def test_matrix_norms(order):
-    x = array(rng, (4, 3, 2))
-    for dim in ((-2, -1), (0, 2), (2, 0), [1, 0]):
-        for keepdim in (False, True):
-            same(lambda m, x: m.linalg.matrix_norm(x, order, dim, keepdim), x)
-    same(lambda m, x: m.linalg.norm(x, order), array(rng, (3, 2)))
-    same(lambda m, x: m.linalg.norm(x, order, (0, 2), True), x)
-    same(lambda m, x: m.linalg.matrix_norm(x, order, dtype=m.float64), array(rng, (3, 2), "float32"), second=False)
-    if order in ("fro", "nuc"):
-        same(lambda m, x: (m.norm(x, order), x.norm(p=order, keepdim=True)), array(rng, (3, 2)))
-        same(lambda m, x: m.norm(x, order, dim=(0, 2)), x)
-
-
-def test_norms_by_default():
-    for shape in ((3,), (2, 3), (2, 3, 4), ()):
-        same(lambda m, x: (m.linalg.norm(x), m.norm(x), x.norm(), m.norm(x, keepdim=True), m.norm(x, None)), array(rng, shape))
-    same(lambda m, x: (m.linalg.norm(x, dim=1), m.norm(x, dim=1), x.norm(dim=-1, keepdim=True)), array(rng, (2, 3)))
-    same(lambda m, x: m.norm(x, dtype=m.float64), array(rng, (2, 3), "float32"), grad=False)
-    same(lambda m, x: (m.linalg.norm(x, 3), m.linalg.norm(x, inf)), array(rng, (4,)))
-
-
-@pytest.mark.parametrize("p", [2, 1, 0, 3, 1.5, 2.5, inf])
-def test_distances(p):
-    same(lambda m, a, b: (m.dist(a, b, p), a.dist(b, p=p)), array(rng, (2, 3)), array(rng, (3,)), grad=p != 0)
-    for sa, sb in (((4, 3), (5, 3)), ((2, 4, 3), (5, 3)), ((2, 1, 4, 3), (3, 5, 3)), ((4, 1), (5, 1)), ((4, 0), (5, 0)), ((0, 3), (5, 3))):
-        same(lambda m, a, b: m.cdist(a, b, p=p), array(rng, sa), array(rng, sb), second=False, grad=p != 0)
-    for mode in ("donot_use_mm_for_euclid_dist", "use_mm_for_euclid_dist", "use_mm_for_euclid_dist_if_necessary"):
-        same(lambda m, a, b: m.cdist(a, b, p, mode), array(rng, (30, 3)), array(rng, (4, 3)), second=False, grad=p != 0)
-    same(lambda m, a: m.cdist(a, a, p), array(rng, (4, 3)), second=False, grad=p != 0)
-
-
-def test_second_derivatives_of_distances():
-    a, b = (ndl.from_numpy(array(rng, (n, 3))).requires_grad_() for n in (4, 5))
-    for p in (1.0, 2.0, 3.0):
-        assert ndl.autograd.gradcheck(lambda a, b: ndl.cdist(a, b, p), (a, b))
-        assert ndl.autograd.gradgradcheck(lambda a, b: ndl.cdist(a, b, p), (a, b))
-
-
-def test_renorm():
-    for p, dim, most in ((2, 0, 1.0), (1, 1, 2.0), (3, -1, 0.5), (1.5, 0, 100.0), (inf, 2, 0.5)):
-        same(lambda m, x: m.renorm(x, p, dim, most), array(rng, (2, 3, 4)))
-        same(lambda m, x: x.clone().renorm_(p, dim, most), array(rng, (2, 3, 4)))
-
-
 def z(*shape, dtype="float32"):
     return np.ones(shape, dtype)
 
 
 ERRORS = {
-    "linalg.inv: The diagonal element 2 is zero, the inversion could not be completed because the input matrix is singular":
-        (lambda m, a: m.linalg.inv(a), z(2, 2)),
-    "linalg.inv: (Batch element 1): The diagonal element 3 is zero":
-        (lambda m, a: m.inverse(a), np.stack([np.eye(3), np.diag([1.0, 1, 0])])),
-    "linalg.inv: A must be batches of square matrices, but they are 2 by 3 matrices": (lambda m, a: m.inverse(a), z(2, 3)),
+    "linalg.inv: The diagonal element 2 is zero, the inversion could not be completed because the input matrix is singular": (
+        lambda m, a: m.linalg.inv(a),
+        z(2, 2),
+    ),
+    "linalg.inv: (Batch element 1): The diagonal element 3 is zero": (
+        lambda m, a: m.inverse(a),
+        np.stack([np.eye(3), np.diag([1.0, 1, 0])]),
+    ),
+    "linalg.inv: A must be batches of square matrices, but they are 2 by 3 matrices": (
+        lambda m, a: m.inverse(a),
+        z(2, 3),
+    ),
     "linalg.inv: The input tensor A must have at least 2 dimensions": (lambda m, a: m.linalg.inv(a), z(3)),
-    "linalg.inv: Expected a floating point or complex tensor as input. Got Int":
-        (lambda m, a: m.linalg.inv(a), z(2, 2, dtype="int32")),
-    "linalg.inv: Low precision dtypes not supported. Got Half": (lambda m, a: m.linalg.inv(a), z(2, 2, dtype="float16")),
+    "linalg.inv: Expected a floating point or complex tensor as input. Got Int": (
+        lambda m, a: m.linalg.inv(a),
+        z(2, 2, dtype="int32"),
+    ),
+    "linalg.inv: Low precision dtypes not supported. Got Half": (
+        lambda m, a: m.linalg.inv(a),
+        z(2, 2, dtype="float16"),
+    ),
     "linalg.det: A must be batches of square matrices": (lambda m, a: a.det(), z(2, 3)),
     "linalg.det: Expected a floating point": (lambda m, a: a.det(), z(2, 2, dtype="int64")),
-    "torch.linalg.solve: The solver failed because the input matrix is singular": (lambda m, a: m.linalg.solve(a, a), z(2, 2)),
-    "linalg.solve: Incompatible shapes of A and B for the equation AX = B (2x2 and 3x1)":
-        (lambda m, a, b: m.linalg.solve(a, b), z(2, 2), z(3)),
-    "linalg.solve: Expected A and B to have the same dtype, but found A of type Float and B of type Double instead":
-        (lambda m, a, b: m.linalg.solve(a, b), z(2, 2), z(2, dtype="float64")),
-    "linalg.solve_triangular: Incompatible shapes of A and B for the equation XA = B (2x2 and 2x3)":
-        (lambda m, a, b: m.linalg.solve_triangular(a, b, upper=True, left=False), z(2, 2), z(2, 3)),
+    "torch.linalg.solve: The solver failed because the input matrix is singular": (
+        lambda m, a: m.linalg.solve(a, a),
+        z(2, 2),
+    ),
+    "linalg.solve: Incompatible shapes of A and B for the equation AX = B (2x2 and 3x1)": (
+        lambda m, a, b: m.linalg.solve(a, b),
+        z(2, 2),
+        z(3),
+    ),
+    "linalg.solve: Expected A and B to have the same dtype, but found A of type Float and B of type Double instead": (
+        lambda m, a, b: m.linalg.solve(a, b),
+        z(2, 2),
+        z(2, dtype="float64"),
+    ),
+    "linalg.solve_triangular: Incompatible shapes of A and B for the equation XA = B (2x2 and 2x3)": (
+        lambda m, a, b: m.linalg.solve_triangular(a, b, upper=True, left=False),
+        z(2, 2),
+        z(2, 3),
+    ),
     "missing 1 required": (lambda m, a: m.linalg.solve_triangular(a, a), z(2, 2)),
     "linalg.cholesky: The factorization could not be completed because the input is not positive-definite (the leading "
     "minor of order 2 is not positive-definite)": (lambda m, a: m.linalg.cholesky(a), np.diag([1.0, -1, 1])),
-    "linalg.cholesky: (Batch element 1): The factorization": (lambda m, a: m.linalg.cholesky(a), np.stack([np.eye(2), -np.eye(2)])),
+    "linalg.cholesky: (Batch element 1): The factorization": (
+        lambda m, a: m.linalg.cholesky(a),
+        np.stack([np.eye(2), -np.eye(2)]),
+    ),
     "qr received unrecognized mode 'x'": (lambda m, a: m.linalg.qr(a, "x"), z(3, 2)),
-    "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values":
-        (lambda m, a: m.linalg.svd(a), z(3, 2) * np.float32("nan")),
+    "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values": (
+        lambda m, a: m.linalg.svd(a),
+        z(3, 2) * np.float32("nan"),
+    ),
     "Expected UPLO argument to be 'L' or 'U', but got X": (lambda m, a: m.linalg.eigh(a, "X"), z(2, 2)),
-    "linalg.pinv(Float{[2]}): expected a tensor with 2 or more dimensions": (lambda m, a: m.linalg.pinv(a), z(2)),
-    "matrix_rank: The input tensor input must have at least 2 dimensions": (lambda m, a: m.linalg.matrix_rank(a), z(2)),
-    "parameter `driver` should be one of (gels, gelsy, gelsd, gelss)": (lambda m, a: m.linalg.lstsq(a, a, driver="x"), z(2, 2)),
+    "linalg.pinv(Float{[2]}): expected a tensor with 2 or more dimensions": (
+        lambda m, a: m.linalg.pinv(a),
+        z(2),
+    ),
+    "matrix_rank: The input tensor input must have at least 2 dimensions": (
+        lambda m, a: m.linalg.matrix_rank(a),
+        z(2),
+    ),
+    "parameter `driver` should be one of (gels, gelsy, gelsd, gelss)": (
+        lambda m, a: m.linalg.lstsq(a, a, driver="x"),
+        z(2, 2),
+    ),
     "input.size(-2) should match other.size(-2)": (lambda m, a, b: m.linalg.lstsq(a, b), z(3, 2), z(2, 2)),
     "argument 'n' (position 2) must be int, not float": (lambda m, a: m.matrix_power(a, 1.5), z(2, 2)),
     "Expected a strictly positive integer for 'ind'": (lambda m, a: m.linalg.tensorinv(a, 0), z(2, 2)),
-    "prod(self.shape[ind:]) == prod(self.shape[:ind]), but got 3 != 2": (lambda m, a: m.linalg.tensorinv(a, 1), z(2, 3)),
-    "linalg.cross: inputs must have the same number of dimensions": (lambda m, a, b: m.linalg.cross(a, b), z(2, 3), z(3)),
+    "prod(self.shape[ind:]) == prod(self.shape[:ind]), but got 3 != 2": (
+        lambda m, a: m.linalg.tensorinv(a, 1),
+        z(2, 3),
+    ),
+    "linalg.cross: inputs must have the same number of dimensions": (
+        lambda m, a, b: m.linalg.cross(a, b),
+        z(2, 3),
+        z(3),
+    ),
     "must have length 3. Got 2 and 2": (lambda m, a: m.linalg.cross(a, a), z(3, 2)),
     "trace: expected a matrix, but got tensor with dim 1": (lambda m, a: a.trace(), z(2)),
-    "linalg.vecdot: Expected x and y to have the same dtype": (lambda m, a, b: m.linalg.vecdot(a, b), z(2), z(2, dtype="float64")),
+    "linalg.vecdot: Expected x and y to have the same dtype": (
+        lambda m, a, b: m.linalg.vecdot(a, b),
+        z(2),
+        z(2, dtype="float64"),
+    ),
     "two or fewer dimensions but got an input with 3": (lambda m, a: m.cov(a), z(2, 2, 2)),
     "cov(): expected fweights to have integral dtype": (lambda m, a: m.cov(a, fweights=a[0]), z(2, 2)),
     "cov(): aweights cannot be negative": (lambda m, a: m.cov(a, aweights=-a[0]), z(2, 2)),
-    "renorm: expected maxnorm to be >= 0 but got -1": (lambda m, a: a.renorm(2, 0, -1.0), z(2, 2)),
-    "renorm: input needs at least 2 dimensions": (lambda m, a: a.renorm(2, 0, 1.0), z(2)),
     "linalg.cond got an invalid norm type: x": (lambda m, a: m.linalg.cond(a, "x"), z(2, 2)),
-    "linalg.vector_norm: Expected a floating point": (lambda m, a: m.linalg.vector_norm(a), z(2, dtype="int64")),
-    "should be convertible without narrowing": (lambda m, a: m.linalg.vector_norm(a, dtype=m.float32), z(2, dtype="float64")),
-    "cannot compute the inf norm on an empty tensor": (lambda m, a: m.linalg.vector_norm(a, inf), z(0, 3)),
-    "linalg.matrix_norm: Order 3 not supported": (lambda m, a: m.linalg.matrix_norm(a, 3), z(2, 2)),
-    "linalg.matrix_norm: dims must be different. Got (0, 0)": (lambda m, a: m.linalg.matrix_norm(a, 1, (0, 0)), z(2, 2)),
-    "If dim is not specified but ord is, the input must be 1D or 2D. Got 3D": (lambda m, a: m.linalg.norm(a, 2), z(2, 2, 2)),
-    "Dimension out of range": (lambda m, a: m.norm(a, 2, 3), z(2, 2)),
-    "X1 and X2 must have the same number of columns. X1: 3 X2: 2": (lambda m, a, b: m.cdist(a, b), z(4, 3), z(4, 2)),
-    "cdist only supports at least 2D tensors, X1 got: 1D": (lambda m, a: m.cdist(a, a), z(3)),
-    "cdist only supports non-negative p values": (lambda m, a: m.cdist(a, a, -1), z(3, 2)),
     "torch.linalg.lu_factor: U[2,2] is zero": (lambda m, a: m.linalg.lu_factor(a), z(2, 2)),
 }
 
@@ -445,7 +518,11 @@ def test_the_error_is_called_LinAlgError():
 
 def test_failures_that_do_not_raise():
     stack = np.stack([np.eye(3), np.ones((3, 3)), -np.eye(3)])
-    same(lambda m, a: (m.linalg.inv_ex(a).info, m.linalg.inv_ex(a).inverse[0], m.linalg.inv_ex(a).inverse[2]), stack, grad=False)
+    same(
+        lambda m, a: (m.linalg.inv_ex(a).info, m.linalg.inv_ex(a).inverse[0], m.linalg.inv_ex(a).inverse[2]),
+        stack,
+        grad=False,
+    )
     same(lambda m, a: (m.linalg.cholesky_ex(a).info, m.linalg.cholesky_ex(a).L[0]), stack, grad=False)
     same(lambda m, a: m.linalg.solve_ex(a, a).info, stack, grad=False)
     same(lambda m, a: m.linalg.lu_factor_ex(a), stack, grad=False)
@@ -459,6 +536,11 @@ def test_gradients_that_do_not_exist():
 
 
 def test_every_name_of_torch_linalg_is_there():
-    missing = [n for n in dir(torch.linalg) if n[0] != "_" and n not in ("common_notes", "ldl_factor", "ldl_factor_ex", "ldl_solve")
-               and not hasattr(ndl.linalg, n)]
+    missing = [
+        n
+        for n in dir(torch.linalg)
+        if n[0] != "_"
+        and n not in ("common_notes", "ldl_factor", "ldl_factor_ex", "ldl_solve")
+        and not hasattr(ndl.linalg, n)
+    ]
     assert not missing

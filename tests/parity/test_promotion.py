@@ -98,7 +98,7 @@ def test_another_default_dtype(default):
     torch.set_default_dtype(getattr(torch, default))
     try:
         for name in NAMES:
-            for function in (lambda x: x / x, lambda x: x * 1.5, lambda x: 2.5 + x, lambda x: x.sqrt(), lambda x: x > 0.5):
+            for function in (lambda x: x / x, lambda x: x * 1.5, lambda x: 2.5 + x, lambda x: x.sqrt()):
                 ours, theirs = function(OURS[name]), function(THEIRS[name])
                 assert ours.dtype.name == str(theirs.dtype)[6:], name
         assert ndl.tensor([1.0]).dtype.name == ndl.zeros(2).dtype.name == ndl.Tensor([1]).dtype.name == default

@@ -121,8 +121,9 @@ def test_help_is_complete():
 
 
 def test_on_a_terminal_there_are_bars(folder):
-    pty = pytest.importorskip("pty")
+    pty, fcntl, termios = map(pytest.importorskip, ("pty", "fcntl", "termios"))
     parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, 120, 0, 0))
     options = command("--data-dir", folder, "--epochs", 1)
     options.update(stderr=child)
     with subprocess.Popen(**options) as process:

@@ -1,0 +1,161 @@
+"""Adam and its relatives: steps scaled by running averages of the gradient and of its square."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..tensor import wrap
+from .optimizer import Optimizer
+
+Betas = tuple[float, float]
+
+
+def _averages(xp: Any, g: Any, m: Any, v: Any, betas: Betas, scratch: Any) -> None:
+    """m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g², in place."""
+    beta1, beta2 = betas
+    xp.subtract(g, m, out=scratch)
+    scratch *= 1 - beta1
+    m += scratch
+    xp.multiply(g, g, out=scratch)
+    scratch *= 1 - beta2
+    v *= beta2
+    v += scratch
+
+
+class Adam(Optimizer):
+    """Adam: p ← p - lr m̂ / (√v̂ + ε), with bias-corrected averages m̂ of the gradient and v̂ of its square.
+
+    `amsgrad` divides by the largest v so far. Kingma and Ba, 2015. https://pytorch.org/docs/stable/generated/torch.optim.Adam.html
+
+    >>> w = ndl.tensor([1.0], requires_grad=True)
+    >>> opt = ndl.optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward(); opt.step(); w
+    tensor([0.9000], requires_grad=True)
+    """
+
+    def __init__(self, params: Any, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
+                 capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
+                 decoupled_weight_decay: bool = False):
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
+            "foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay})
+
+    def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
+        step, (m, v) = self._begin(xp, p, state, "exp_avg", "exp_avg_sq")
+        beta1, beta2 = group["betas"]
+        _averages(xp, g, m, v, (beta1, beta2), scratch)
+        if group["amsgrad"]:
+            if "max_exp_avg_sq" not in state:
+                state["max_exp_avg_sq"] = wrap(xp.zeros_like(p))
+            v = xp.maximum(state["max_exp_avg_sq"]._array, v, out=state["max_exp_avg_sq"]._array)
+        xp.sqrt(v, out=scratch)
+        scratch /= math.sqrt(1 - beta2**step)
+        scratch += group["eps"]
+        xp.divide(m, scratch, out=scratch)
+        scratch *= float(group["lr"]) / (1 - beta1**step)
+        p -= scratch
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: p shrinks by lr · weight_decay, whatever its gradient's scale.
+
+    Loshchilov and Hutter, 2019. https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+    """
+
+    def __init__(self, params: Any, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None,
+                 capturable: bool = False, differentiable: bool = False, fused: bool | None = None):
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize,
+                         capturable=capturable, differentiable=differentiable, fused=fused, decoupled_weight_decay=True)
+
+
+class Adamax(Optimizer):
+    """Adam with a running maximum of |g| in place of the root of its mean square. Kingma and Ba, 2015.
+
+    https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html
+    """
+
+    def __init__(self, params: Any, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, foreach: bool | None = None, *, maximize: bool = False,
+                 differentiable: bool = False, capturable: bool = False):
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "foreach": foreach, "maximize": maximize,
+            "differentiable": differentiable, "capturable": capturable})
+
+    def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
+        step, (m, u) = self._begin(xp, p, state, "exp_avg", "exp_inf")
+        beta1, beta2 = group["betas"]
+        xp.subtract(g, m, out=scratch)
+        scratch *= 1 - beta1
+        m += scratch
+        xp.absolute(g, out=scratch)
+        scratch += group["eps"]
+        u *= beta2
+        xp.maximum(u, scratch, out=u)
+        xp.divide(m, u, out=scratch)
+        scratch *= float(group["lr"]) / (1 - beta1**step)
+        p -= scratch
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's look-ahead. Dozat, 2016. https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html"""
+
+    def __init__(self, params: Any, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
+                 foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
+                 differentiable: bool = False):
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay,
+            "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize, "foreach": foreach,
+            "capturable": capturable, "differentiable": differentiable})
+
+    ranges = {"momentum_decay": (0.0, math.inf)}
+
+    def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
+        if "mu_product" not in state:
+            state["step"], state["mu_product"] = (wrap(xp.full((), c, "float32")) for c in (0, 1))
+        step, (m, v) = self._begin(xp, p, state, "exp_avg", "exp_avg_sq")
+        (beta1, beta2), lr, decay = group["betas"], float(group["lr"]), group["momentum_decay"]
+        mu = beta1 * (1 - 0.5 * 0.96 ** (step * decay))
+        mu_next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
+        product = state["mu_product"]._array
+        product *= mu
+        _averages(xp, g, m, v, (beta1, beta2), scratch)
+        root = xp.sqrt(v / (1 - beta2**step)) + group["eps"]
+        p -= xp.multiply(xp.divide(g, root, out=scratch), lr * (1 - mu) / (1 - float(product)), out=scratch)
+        p -= xp.multiply(xp.divide(m, root, out=scratch), lr * mu_next / (1 - float(product) * mu_next), out=scratch)
+
+
+class RAdam(Optimizer):
+    """Adam that waits with scaling until its variance is known well enough. Liu et al., 2020.
+
+    https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html
+    """
+
+    def __init__(self, params: Any, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, decoupled_weight_decay: bool = False, *, foreach: bool | None = None,
+                 maximize: bool = False, capturable: bool = False, differentiable: bool = False):
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize, "foreach": foreach,
+            "capturable": capturable, "decoupled_weight_decay": decoupled_weight_decay, "differentiable": differentiable})
+
+    def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
+        step, (m, v) = self._begin(xp, p, state, "exp_avg", "exp_avg_sq")
+        beta1, beta2 = group["betas"]
+        _averages(xp, g, m, v, (beta1, beta2), scratch)
+        rate = float(group["lr"]) / (1 - beta1**step)
+        longest = 2 / (1 - beta2) - 1
+        length = longest - 2 * step * beta2**step / (1 - beta2**step)
+        if length > 5:
+            rate *= math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+            rate *= math.sqrt(1 - beta2**step)
+            xp.sqrt(v, out=scratch)
+            scratch += group["eps"]
+            xp.divide(m, scratch, out=scratch)
+            scratch *= rate
+        else:
+            xp.multiply(m, rate, out=scratch)
+        p -= scratch

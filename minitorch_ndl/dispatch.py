@@ -273,11 +273,12 @@ def _write(op: Op, values: list, target: Tensor) -> Any:
 
 def _write_converted(op: Op, args: Sequence[Any], target: Tensor, wanted: np.dtype) -> Tensor:
     """In place although dtypes differ: only the written tensor's dtype stays."""
-    if not dtypes.castable(wanted, target._array.dtype):
-        raise errors.not_castable(wanted, target._array.dtype)
     views.check_writable(target, False, op.name + "_")
     old = views.snapshot(target)
-    return F.copy_(target, dispatch(op, converted(op, (old, *args[1:]), wanted)))
+    result = dispatch(op, converted(op, (old, *args[1:]), wanted))
+    if not dtypes.castable(result._array.dtype, target._array.dtype):
+        raise errors.not_castable(result._array.dtype, target._array.dtype)
+    return F.copy_(target, result)
 
 
 def explained(op: Op, values: Sequence[Any], error: Exception) -> Exception:

@@ -74,8 +74,8 @@ from .loss import (
     NLLLoss2d as NLLLoss2d,
     PoissonNLLLoss as PoissonNLLLoss,
     SmoothL1Loss as SmoothL1Loss,
-    SoftmaxLoss as SoftmaxLoss,
     SoftMarginLoss as SoftMarginLoss,
+    SoftmaxLoss as SoftmaxLoss,
     TripletMarginLoss as TripletMarginLoss,
     TripletMarginWithDistanceLoss as TripletMarginWithDistanceLoss,
 )

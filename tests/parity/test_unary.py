@@ -97,7 +97,7 @@ def test_unary(name):
     for spelling in filter(None, (name, alias)):
         for shape in SHAPES:
             for dtype in ("float64", "float32"):
-                for a in layouts(draw(rng, shape, dtype, kind)):
+                for a in list(layouts(draw(rng, shape, dtype, kind)))[::1 if dtype == "float64" else -2]:
                     same(lambda m, x: getattr(m, spelling)(x), a, second=name != "sinc" or dtype == "float64")
         same(lambda m, x: getattr(x, spelling)(), draw(rng, (3, 4), "float64", kind))
         agree_on_ints(spelling)
@@ -218,11 +218,11 @@ def test_activations(name, args, kwargs):
     rng = np.random.default_rng(5)
     for shape in SHAPES:
         for dtype in ("float64", "float32")[name == "hardsigmoid":]:  # torch's 1/6 there is a single-precision one
-            for a in layouts(array(rng, shape, dtype, -4, 4)):
+            for a in list(layouts(array(rng, shape, dtype, -4, 4)))[::1 if dtype == "float64" else -2]:
                 same(lambda m, x: reach(m, F + name)(x, *args, **kwargs), a, second=name != "hardsigmoid")
     agree_on_ints(F + name, *args, **kwargs)
     if name in INPLACE and args != (-0.3,):  # with which torch refuses to go backward
-        a = array(rng, (4, 3)) * 2
+        a = array(rng, (4, 3), "float32") * 2
         same(lambda m, x: reach(m, F + name)(x * 1.0, *args, **kwargs, inplace=True), a, second=False)
         same(lambda m, x: reach(m, F + name)(input=(x * 1.0)[1:], **kwargs, inplace=True), a, second=False) \
             if not args else None

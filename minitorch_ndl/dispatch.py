@@ -114,14 +114,17 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
     like, numbers = None, False
     for i in op.arrays:
         value = args[i]
-        if isinstance(value, Tensor):
+        if i == op.signature.sequence:
+            if not isinstance(value, (list, tuple)):
+                raise errors.not_tensors(op.name, op.signature.names[i], value)
+            values[i] = arrays = [t._array if isinstance(t, Tensor) else refuse(op, i, t) for t in value]
+            if like is None:
+                like = arrays[0] if arrays else np.empty(0)  # the kernel knows what it thinks of an empty list
+        elif isinstance(value, Tensor):
             values[i] = array = value._array
             if like is None or type(array) is not ndarray:
                 like = array
-        elif isinstance(value, (list, tuple)) and op.signature.sequence == i:
-            values[i] = arrays = [t._array if isinstance(t, Tensor) else refuse(op, i, t) for t in value]
-            like = arrays[0] if arrays else like
-        elif (type(value) is float or type(value) is int) and like is not None and like.dtype.kind == "f" and i in op.lifted:
+        elif (type(value) is float or type(value) is int) and type(like) is ndarray and like.dtype.kind == "f" and i in op.lifted:
             values[i], numbers = number_array(value, like.dtype), True
         elif value is not None or not op.signature.optional(i):
             return dispatch(op, lift(op, args), target)

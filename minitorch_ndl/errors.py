@@ -110,6 +110,11 @@ def not_a_tensor(op: str, name: str, position: int, value: Any) -> TypeError:
         f"{op}(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}. {fix}")
 
 
+def not_tensors(op: str, name: str, value: Any) -> TypeError:
+    return TypeError(f"{op}(): argument '{name}' must be tuple of Tensors, not {type(value).__name__}. "
+                     f"Put them into a list: {op}([a, b]).")
+
+
 def not_castable(result: Any, target: Any) -> RuntimeError:
     return RuntimeError(
         f"result type {_title(result)} can't be cast to the desired output type {_title(target)}. Write into a tensor of "

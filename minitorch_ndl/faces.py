@@ -87,6 +87,8 @@ class Signature:
         values, places = [*args, *self._tail[len(args):]], []
         for key, value in kwargs.items():
             name = _SPELLINGS.get(key, key) if key not in self.names else key
+            if name == "input" and self.names[:1] in (("A",), ("x",)):
+                name = self.names[0]
             if name not in self.names:
                 raise TypeError(f"{op}() got an unexpected keyword argument '{key}'; "
                                 f"it takes {op}({', '.join(self.names)}).")
@@ -134,7 +136,8 @@ class _Missing:
 _MISSING = _Missing()
 _SPELLINGS = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "input", "x": "input", "dims": "dim",
               "x1": "input", "x2": "other", "axis0": "dim0", "axis1": "dim1", "tensor": "input",
-              "split_size": "split_size_or_sections", "sections": "indices_or_sections", "indices": "indices_or_sections"}
+              "A": "input", "b": "B", "split_size": "split_size_or_sections", "sections": "indices_or_sections",
+              "indices": "indices_or_sections"}
 
 
 def named_result(op: str, outputs: Sequence[str]) -> type:

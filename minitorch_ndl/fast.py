@@ -26,6 +26,23 @@ ndarray = np.ndarray
 new = object.__new__
 
 
+def path(op: Op) -> Callable:
+    """How to run `op`: the shortest way that serves its kind."""
+    several = bool(op.outputs or op.many or op.saves)
+    if op.arrays == (0,) and not several:
+        if op.view:
+            return viewing(op)
+        if op.plain:
+            return unary(op)
+        if op.formulas and op.promote == "number" and not op.rule((0,)).guarded:
+            return joining(op)
+    if op.plain and not op.signature.defaults and op.arrays == (0, 1) == tuple(range(len(op.signature.names))) and op.promote:
+        return binary(op)
+    if op.plain and op.differentiable == (0,) and op.promote is None and not op.broadcasts:
+        return picking(op)
+    return general(op)
+
+
 def unary(op: Op) -> Callable:
     """For one array, and attributes."""
     kernels, slow, rule = op.kernels, op.slow, op.rule((0,)) if op.formulas else None
@@ -271,6 +288,64 @@ def viewing(op: Op) -> Callable:
             views.mark_view(result, input, (inner, attributes))
         else:  # it had to copy
             result._counter = result._view = None
+        return result
+
+    return run
+
+
+def picking(op: Op) -> Callable:
+    """For one differentiable array, the first, beside others that say which of its elements: indices and masks."""
+    kernels, rule = op.kernels, op.rule((0,)) if op.formulas else None
+    others = op.arrays[1:]
+
+    def run(input: Any, *rest: Any) -> Tensor:
+        if not isinstance(input, Tensor) or Anomaly.enabled:
+            return dispatch(op, (input, *rest))
+        values = [input._array, *rest]
+        for i in others:
+            value = values[i]
+            if not isinstance(value, Tensor):
+                return dispatch(op, (input, *rest))
+            values[i] = value._array
+        x = values[0]
+        token = hush()
+        try:
+            out = kernels[type(x)](*values)
+        finally:
+            restore(token)
+        result = wrap(out if type(out) is ndarray else backend.as_array(out, x))
+        edge = edge_of(input)
+        if edge is not None and rule is not None and mode.enabled:
+            result._edge = node = new(Node)
+            node.rule, node.edges, node.number = rule, (edge,), next_number()
+            node.saved = rule.save((*values, result._array))
+            rule.guard(node, (input, *rest), result)
+        return result
+
+    return run
+
+
+def joining(op: Op) -> Callable:
+    """For a list of tensors and attributes. What the formula needs are shapes and attributes only."""
+    kernels, rule = op.kernels, op.rule((0,))
+
+    def run(tensors: Any, *attributes: Any) -> Tensor:
+        if not isinstance(tensors, (list, tuple)) or not tensors or Anomaly.enabled:
+            return dispatch(op, (tensors, *attributes))
+        arrays, dtype, followed = [], None, False
+        for t in tensors:
+            if not isinstance(t, Tensor) or type(t._array) is not ndarray or (dtype is not None and t._array.dtype is not dtype):
+                return dispatch(op, (tensors, *attributes))
+            arrays.append(t._array)
+            dtype = t._array.dtype
+            followed = followed or t._edge is not None or t._requires_grad or t._view is not None
+        result = wrap(kernels[ndarray](arrays, *attributes))
+        if followed and mode.enabled:
+            edges = tuple([edge_of(t) for t in tensors])
+            if any(e is not None for e in edges):
+                result._edge = node = new(Node)
+                node.rule, node.edges, node.number, node.guards = rule, edges, next_number(), ()
+                node.saved = rule.save((arrays, *attributes, result._array))
         return result
 
     return run

@@ -45,10 +45,7 @@ def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[s
     def define(kernel: Callable) -> Callable:
         record = Op(kernel, options, name=name, keywords=variant is None, **settings)
         count = len(record.signature.names)
-        only_arrays = len(record.arrays) == count and not record.signature.defaults and record.plain
-        run = fast.viewing(record) if record.view and not (record.many or record.saves) and record.arrays == (0,) else \
-            fast.unary(record) if record.arrays == (0,) and record.plain else \
-            fast.binary(record) if only_arrays and count == 2 and record.promote else fast.general(record)
+        run = fast.path(record)
         record.run = run
         OPS[record.name] = record
         if record.outputs:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes, errors
-from .backend import as_array, hush, restore
+from .backend import hush, of_type, restore
 from .faces import F
 from .tensor import Tensor, wrap
 
@@ -69,7 +69,8 @@ def lift(op: Op, args: Sequence[Any]) -> tuple:
             like = np.empty(0)
         if op.promote == "float" and number.kind != "f":
             number = dtypes.default_float()
-        lifted[i] = wrap(as_array(number_array(value, number), like))
+        array = number_array(value, number)
+        lifted[i] = wrap(array if type(like) is np.ndarray else of_type(type(like)).from_numpy(array))
     return tuple(lifted)
 
 

@@ -193,9 +193,9 @@ class _Check:
     def undefined_gradients(self, outputs: list[Tensor]) -> None:
         """No gradient for an output must mean the same as a gradient of zeros."""
         tensors = [x for _, x in self.wanted]
-        ones = [wrap(o._array * 0 + 1) for o in outputs]
+        ones = [wrap(backend.as_array(o._array * 0 + 1, o._array)) for o in outputs]
         for i in range(len(outputs)):
-            zero = [wrap(g._array * (k != i)) for k, g in enumerate(ones)]
+            zero = [wrap(backend.as_array(g._array * (k != i), g._array)) for k, g in enumerate(ones)]
             rest = [k for k in range(len(outputs)) if k != i]
             expected = grad(outputs, tensors, zero, retain_graph=True, materialize_grads=True)
             found = grad([outputs[k] for k in rest], tensors, [ones[k] for k in rest], retain_graph=True,

@@ -193,8 +193,9 @@ class _Watch:
                           f"received {type(result)}", stacklevel=4)
             return result
         outputs, node, places = _behind_one_node(result if isinstance(result, tuple) else (result,))
+        count = len(outputs)  # the node must not hold the outputs, which hold it
         if node is not None:
-            node.register_prehook(lambda grads: self._outputs_known(grads, places, len(outputs)))
+            node.register_prehook(lambda grads: self._outputs_known(grads, places, count))
         return outputs if isinstance(result, tuple) else outputs[0]
 
     def _outputs_known(self, grads: tuple, places: list[int], count: int) -> tuple | None:

@@ -7,7 +7,7 @@ import importlib
 
 FAMILIES = ("shape", "region", "rearrange", "index", "brackets", "data", "creation", "memory", "convert", "legacy", "randoms", "unary", "binary", "compare", "special", "exotic", "activation", "reduce",
             "scan", "order", "join", "gather", "combine", "search", "matmul", "einsum", "affine", "solve", "decompositions", "magnitude", "linalg", "dropout", "loss", "loss_margin", "loss_ctc", "embedding", "pad", "conv",
-            "pool", "norm", "attention", "resample", "distance", "protocol")
+            "pool", "pool_adaptive", "norm", "attention", "resample", "distance", "protocol")
 
 for _family in FAMILIES:
     try:

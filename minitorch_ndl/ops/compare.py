@@ -14,7 +14,7 @@ from ..tensor import Tensor, wrap
 
 # --- comparisons. Bools have no gradient; written in place, as in x.eq_(y), they are flat: its gradient is zero --------
 
-ANSWER: dict = {"promote": "number", "numbers": True, "inplace": True,
+ANSWER: dict = {"promote": "number", "numbers": ("other",), "inplace": True,
                 "input": lambda g: F.zeroed(g), "other": lambda g: F.zeroed(g)}
 
 
@@ -167,6 +167,8 @@ def _bits(name: str, refused: str) -> dict:
     """What operations on bits have in common. `refused`: the kinds of dtype that they do not take."""
 
     def check(args: Any) -> None:
+        if not any(isinstance(a, Tensor) for a in args):
+            raise TypeError(f"{name}(): expected at least one Tensor; got {' and '.join(type(a).__name__ for a in args)}.")
         given = [a._array.dtype if isinstance(a, Tensor) else dtypes.number_dtype(a) for a in args]
         wrong = [d for d in given if d.kind == "f"]
         if "b" in refused and all(d.kind == "b" for d in given):

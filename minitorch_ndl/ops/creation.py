@@ -17,10 +17,9 @@ from ..op import op
 from ..tensor import Tensor
 from .data import inferred, made, number_of, wanted_dtype
 
-
 for _constant in ("e", "inf", "nan", "pi"):
     face(_constant)(getattr(math, _constant))
-face("newaxis")(None)  # type: ignore[arg-type]
+face("newaxis")(None)
 
 
 def shape_of(name: str, args: tuple, size: Any = None) -> tuple[int, ...]:

@@ -243,7 +243,7 @@ def _does_not_broadcast(i: int, name: Label, n: int, before: int) -> RuntimeErro
 
 @composite(on="torch")
 def tensordot(a, b, dims=2):
-    """Sums over `dims`: the last so many dimensions of `a` with the first ones of `b`, or a pair of lists of dimensions.
+    """Sums over `dims`: so many of a's last dimensions with b's first ones, or a pair of lists of dimensions.
 
     >>> ndl.tensordot(ndl.ones(2, 3, 4), ndl.ones(4, 3, 5), dims=([1, 2], [1, 0])).shape
     Size([2, 5])

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import errors
 from ..composite import composite
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor
 from .index import add_at
+from .rearrange import broadcast_shapes
 from .shape import normal_dim
 
 Sizes = tuple[int, ...]
@@ -317,7 +319,7 @@ def _index_fill(xp: Any, target: Any, dim: int, index: Any, value: Any) -> None:
     at = normal_dim(dim, target.ndim, "index_fill")
     _checked_number("index_fill_", value)
     if index.ndim > 1:
-        raise IndexError(f"index_fill_(): Index is supposed to be a vector; got shape {list(index.shape)}.")
+        raise RuntimeError(f"index_fill_(): Index is supposed to be a vector; got shape {list(index.shape)}.")
     n = target.shape[at] if target.ndim else 1
     if index.size and (index.min() < -n or index.max() >= n):
         raise IndexError(f"index {index[(index < -n) | (index >= n)].reshape(-1)[0]} is out of bounds for dimension {at} "
@@ -346,6 +348,16 @@ def _checked_mask(op: str, mask: Any) -> Any:
     return mask
 
 
+def _shape_with(op: str, input: Any, mask: Any) -> Sizes:
+    """The shape that the input and the mask broadcast to."""
+    if input.shape == mask.shape:
+        return input.shape
+    try:
+        return tuple(broadcast_shapes(input.shape, mask.shape))
+    except RuntimeError:
+        raise errors.shapes_do_not_broadcast(op, [input.shape, mask.shape]) from None
+
+
 def _mask_fill(xp: Any, target: Any, mask: Any, value: Any) -> None:
     _checked_mask("masked_fill_", mask)
     _checked_number("masked_fill_", value)
@@ -369,9 +381,7 @@ def masked_fill(xp, input, mask, value):
     >>> ndl.tensor([1.0, 2.0]).masked_fill(ndl.tensor([True, False]), 0)
     tensor([0., 2.])
     """
-    shape = input.shape
-    if mask.shape != shape:
-        shape = xp.broadcast_shapes(shape, mask.shape)
+    shape = _shape_with("masked_fill", input, mask)
     out = input.copy() if shape == input.shape else xp.broadcast_to(input, shape).copy()
     _mask_fill(xp, out, mask, value)
     return out
@@ -387,14 +397,15 @@ def masked_select(xp, input, mask):
     if mask.dtype.kind != "b":
         raise RuntimeError(f"masked_select: expected BoolTensor for mask; got {mask.dtype}. Use mask.bool().")
     if input.shape != mask.shape:
-        input, mask = xp.broadcast_arrays(input, mask)
+        shape = _shape_with("masked_select", input, mask)
+        input, mask = xp.broadcast_to(input, shape), xp.broadcast_to(mask, shape)
     return input[mask]
 
 
 @op(input=lambda g, mask: F.masked_select(g, mask), on="", out=False)
 def mask_backward(xp, input, mask, shape: object):
     """Zeros of `shape` with the input's elements added where the mask is True."""
-    whole = xp.broadcast_shapes(shape, mask.shape)
+    whole = broadcast_shapes(shape, mask.shape)
     out = xp.zeros(whole, input.dtype)
     out[xp.broadcast_to(mask, whole)] = input
     return F.sum_to_size(out, tuple(shape))
@@ -427,7 +438,7 @@ def _source_of_mask(g: Any, mask: Any, source_shape: Any) -> Any:
     write=lambda xp, target, mask, source: _mask_scatter(xp, target, mask, source))
 def masked_scatter(xp, input, mask, source):
     """The input with the elements of `source`, taken in order, where the boolean `mask` is True."""
-    out = xp.broadcast_to(input, xp.broadcast_shapes(input.shape, mask.shape)).copy()
+    out = xp.broadcast_to(input, _shape_with("masked_scatter", input, mask)).copy()
     _mask_scatter(xp, out, mask, source)
     return out
 

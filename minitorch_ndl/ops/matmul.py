@@ -289,7 +289,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
     _must_be_tensor("addmv", mat=mat, vec=vec)
     if mat.ndim != 2 or vec.ndim != 1 or input.ndim > 1:
         raise RuntimeError(f"vector + matrix @ vector expected, got {input.ndim}, {mat.ndim}, {vec.ndim} "
-                           f"dimensions in addmv of shapes {_show(input.shape)}, {_show(mat.shape)}, {_show(vec.shape)}")
+                           f"dimensions (addmv of {_show(input.shape)}, {_show(mat.shape)}, {_show(vec.shape)})")
     return _added("addmv", input, F.matmul(mat, vec), beta, alpha)
 
 

@@ -45,7 +45,11 @@ def argwhere(input):
 @op(outputs=("output", "inverse", "counts"), on="", out=False)
 def unique_parts(xp, input, dim: object, consecutive: bool):
     """The elements (or, with `dim`, slices) that differ, where each came to, and how often each is there."""
-    rows = input.reshape(-1) if dim is None else xp.moveaxis(input, dim, 0).reshape(input.shape[dim], -1)
+    if dim is None:
+        rows = input.reshape(-1)
+    else:
+        ahead = xp.moveaxis(input, dim, 0)
+        rows = ahead.reshape(len(ahead), input.size // max(len(ahead), 1))
     n = rows.shape[0]
     if consecutive:
         order = xp.arange(n)

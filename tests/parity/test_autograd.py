@@ -29,7 +29,7 @@ class Program:
         for _ in range(length):
             step = self.rng.choice(self.STEPS)
             self.attempt(step)
-        self.log += [("is", i, t.requires_grad, t.is_leaf, t.retains_grad) for i, t in enumerate(self.pool)]
+        self.log += [self.state(i, t) for i, t in enumerate(self.pool)]
 
     def tensor(self, shape):
         make = torch.from_numpy if self.m is torch else ndl.from_numpy
@@ -46,6 +46,12 @@ class Program:
             self.log.append((step, "done"))
         except (RuntimeError, IndexError) as error:
             self.log.append((step, type(error).__name__, str(error)[:40]))
+
+    def state(self, i, t):
+        try:
+            return "is", i, t.requires_grad, t.is_leaf, t.retains_grad
+        except RuntimeError as error:
+            return "is", i, f"RuntimeError: {error}"
 
     def pick(self):
         x = self.rng.choice(self.pool)
@@ -174,20 +180,19 @@ class Program:
             loss.backward(retain_graph=self.rng.random() < 0.5)
 
     def second_order(self):
-        """Gradients of gradients by the leaves."""
-        self.found = []
+        """Gradients by the leaves, and gradients of those (of a sum of their squares)."""
+        self.first = self.second = (None,) * len(self.leaves)
         self.finish("_second_order")
-        return self.found
+        return [*self.first, *self.second]
 
     def _second_order(self):
         loss = self.loss()
         if isinstance(loss, int):
             return
-        first = self.m.autograd.grad(loss, self.leaves, create_graph=True, allow_unused=True)
-        self.found += first
-        total = sum((g * g).sum() for g in first if g is not None and g.requires_grad)
+        self.first = self.m.autograd.grad(loss, self.leaves, create_graph=True, allow_unused=True)
+        total = sum((g * g).sum() for g in self.first if g is not None and g.requires_grad)
         if not isinstance(total, int):
-            self.found += self.m.autograd.grad(total, self.leaves, allow_unused=True)
+            self.second = self.m.autograd.grad(total, self.leaves, allow_unused=True)
 
 
 # Torch refuses these, we need not: the outcome is right.
@@ -200,24 +205,21 @@ def run_both(seed, length, finish):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for m in (torch, ndl):
-            try:
-                program = Program(m, seed, length)
-                runs.append((program, getattr(program, finish)()))
-            except RuntimeError as error:
-                assert m is torch and str(error).startswith(LENIENT), error
-                return None
+            program = Program(m, seed, length)
+            runs.append((program, getattr(program, finish)()))
     (theirs, expected), (ours, actual) = runs
     for i, (a, e) in enumerate(zip_longest(ours.log, theirs.log)):
         if e is not None and e[0] in ("_backward", "_second_order") and a[:2] == e[:2] and e[1] != "done":
             return None  # torch has filled in a part of the gradients by then, we have not
         if e != a:
+            e, a = e or (), a or ()
             if len(e) == 3 and str(e[2]).startswith(LENIENT):
                 return None
-            if e and a and e[0] == a[0] and "Error" in str(e[1]) and "Error" in str(a[1]):
+            if e[:1] == a[:1] != () and len(e) > 1 and "Error" in str(e[1]) and "Error" in str(a[1]):
                 continue  # two errors, in other words (or another one first, where there are two reasons)
             if len(a) == 3 and str(a[2]).startswith("unsupported operation: more"):
                 return None  # torch fills an expanded tensor
-            if e[0] == a[0] == "made" and e[:4] == a[:4]:
+            if e[:1] == a[:1] == ("made",) and e[:4] == a[:4]:
                 return None  # results of mixed layouts: what can be viewed differs from here on
             raise AssertionError(f"seed {seed}, entry {i}: {a} where torch has {e}\n" + "\n".join(map(str, theirs.log[:i])))
     return expected, actual, theirs.log
@@ -255,5 +257,5 @@ def test_random_programs_to_second_order(block):
         result = run_both(seed, 5 + seed % 25, "second_order")
         if result is not None:
             compare(seed, *result)
-            compared += bool(result[0])
+            compared += any(g is not None for g in result[0])
     assert compared > 40

@@ -40,7 +40,7 @@ class RandomSampler(Sampler[int]):
     """All indices in random order, or `num_samples` of them, with `replacement` if asked.
 
     >>> list(ndl.utils.data.RandomSampler(range(4), generator=ndl.Generator().manual_seed(0)))
-    [2, 0, 1, 3]
+    [0, 1, 3, 2]
     """
 
     def __init__(self, data_source: Sized, replacement: bool = False, num_samples: int | None = None,

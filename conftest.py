@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minitorch_ndl as ndl
-from minitorch_ndl import dtypes
+from minitorch_ndl import dtypes, needle
 from minitorch_ndl.autograd import grad_mode
 
 # The default deadline of 200 ms per example fails on a busy machine. CI draws the same examples every time.
@@ -41,4 +41,4 @@ def _clean_state():
 
 @pytest.fixture(autouse=True)
 def _doctest_names(doctest_namespace):
-    doctest_namespace.update(ndl=ndl, np=np)
+    doctest_namespace.update(ndl=ndl, np=np, needle=needle)

@@ -10,6 +10,7 @@ tensor([2., 4.])
 __version__ = "0.1.0"
 
 from . import autograd as autograd
+from . import cuda as cuda
 from . import dtypes as _dtypes
 from . import linalg as linalg
 from . import nn as nn
@@ -37,7 +38,7 @@ from .dtypes import (
     set_default_dtype as set_default_dtype,
 )
 from .faces import FACES as _FACES
-from .printing import set_printoptions as set_printoptions
+from .printing import get_printoptions as get_printoptions, set_printoptions as set_printoptions
 from .tensor import Size as Size
 from .tensor import Tensor as Tensor
 

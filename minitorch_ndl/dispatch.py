@@ -103,12 +103,12 @@ class _Kernels(dict):
 # --- the general path ---------------------------------------------------------------------------------------------
 
 
-def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
+def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None, checked: bool = False) -> Any:
     """Run `op` on `args` (every parameter of the kernel, in order) and record it if a gradient will be needed.
 
     With a `target` (its first input), the result is written into that tensor's memory and becomes its history.
     """
-    if op.check is not None:
+    if op.check is not None and not checked:
         op.check(args)
     values = list(args)
     like, numbers = None, False
@@ -124,14 +124,14 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None) -> Any:
             values[i] = array = value._array
             if like is None or type(array) is not ndarray:
                 like = array
-        elif (type(value) is float or type(value) is int) and type(like) is ndarray and like.dtype.kind == "f" and i in op.lifted:
+        elif type(value) in (float, int) and type(like) is ndarray and like.dtype.kind == "f" and i in op.lifted:
             values[i], numbers = number_array(value, like.dtype), True
         elif value is not None or not op.signature.optional(i):
-            return dispatch(op, lift(op, args), target)
+            return dispatch(op, lift(op, args), target, True)
     if like is None:
         raise TypeError(f"{op.name}(): expected at least one Tensor; got {', '.join(type(a).__name__ for a in args)}.")
     if numbers and any(values[i] is not None and values[i].dtype is not like.dtype for i in op.promoted):
-        return dispatch(op, lift(op, args), target)  # several tensors decide what the numbers are
+        return dispatch(op, lift(op, args), target, True)  # several tensors decide what the numbers are
     if op.promote is not None:
         wanted = common_dtype(op, args, values)
         if wanted is not None:
@@ -240,11 +240,11 @@ def mark_views(op: Op, args: Sequence, outs: Sequence[Tensor]) -> None:
         if type(out._array) is ndarray and out._array.size and not np.may_share_memory(out._array, source._array):
             continue  # it had to copy
         inner = getattr(F, op.name)
-        step = (_Nth(inner, i), tuple(args[1:])) if len(outs) > 1 or op.many else (inner, tuple(args[1:]))
+        step = (Nth(inner, i), tuple(args[1:])) if len(outs) > 1 or op.many else (inner, tuple(args[1:]))
         views.mark_view(out, source, step, many=op.many)
 
 
-class _Nth:
+class Nth:
     """Output number `index` of a function."""
 
     def __init__(self, function: Callable, index: int):

@@ -193,7 +193,7 @@ def deliver(op: str, result: Any, out: Any, exact: bool = False) -> Any:
 
 
 def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases: Sequence[str] = (),
-            methods: dict[str, Callable] | None = None, in_place: Callable | None = None, out: bool = True,
+            methods: dict[str, Callable] | None = None, in_place: Callable | None = None, out: bool | str = True,
             doc: str = "", kernel: Callable, skip: int = 1, short: tuple | None = None) -> Callable:
     """Make the public function around `run`, which takes every parameter in order, and hang it up where `on` says.
 

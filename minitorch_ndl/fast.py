@@ -14,10 +14,10 @@ from . import backend, dtypes
 from .autograd import views
 from .autograd.engine import edge_of
 from .autograd.grad_mode import Anomaly, mode
-from .autograd.node import Node, next_number
+from .autograd.node import Node, Output, next_number
 from .autograd.rule import called_from
 from .backend import hush, restore
-from .dispatch import Op, dispatch, explained
+from .dispatch import Nth, Op, dispatch, explained
 from .faces import F
 from .promotion import F32, number_array, recent32, refuse
 from .tensor import Tensor, wrap
@@ -38,7 +38,9 @@ def path(op: Op) -> Callable:
             return joining(op)
     if op.plain and not op.signature.defaults and op.arrays == (0, 1) == tuple(range(len(op.signature.names))) and op.promote:
         return binary(op)
-    if op.plain and op.differentiable == (0,) and op.promote is None and not op.broadcasts:
+    if op.view and op.many and op.arrays == (0,):
+        return splitting(op)
+    if not (several or op.view) and op.differentiable == (0,) and op.promote is None and not op.broadcasts:
         return picking(op)
     return general(op)
 
@@ -296,17 +298,20 @@ def viewing(op: Op) -> Callable:
 def picking(op: Op) -> Callable:
     """For one differentiable array, the first, beside others that say which of its elements: indices and masks."""
     kernels, rule = op.kernels, op.rule((0,)) if op.formulas else None
-    others = op.arrays[1:]
+    others, sequence = op.arrays[1:], op.signature.sequence
 
     def run(input: Any, *rest: Any) -> Tensor:
         if not isinstance(input, Tensor) or Anomaly.enabled:
             return dispatch(op, (input, *rest))
-        values = [input._array, *rest]
+        values: list[Any] = [input._array, *rest]
         for i in others:
             value = values[i]
-            if not isinstance(value, Tensor):
+            if isinstance(value, Tensor):
+                values[i] = value._array
+            elif i == sequence:
+                values[i] = [t._array for t in value]
+            else:
                 return dispatch(op, (input, *rest))
-            values[i] = value._array
         x = values[0]
         token = hush()
         try:
@@ -347,6 +352,37 @@ def joining(op: Op) -> Callable:
                 node.rule, node.edges, node.number, node.guards = rule, edges, next_number(), ()
                 node.saved = rule.save((arrays, *attributes, result._array))
         return result
+
+    return run
+
+
+def splitting(op: Op) -> Callable:
+    """For view operations with many outputs, such as `unbind`, which is how Python iterates over a tensor."""
+    kernels, inner, rule = op.kernels, None, op.rule((0,))
+    nths: list[Nth] = []
+
+    def run(input: Any, *attributes: Any) -> tuple[Tensor, ...]:
+        nonlocal inner
+        if not isinstance(input, Tensor) or type(input._array) is not ndarray or Anomaly.enabled:
+            return dispatch(op, (input, *attributes))
+        if inner is None:
+            inner = getattr(F, op.name)
+        x = input._array
+        arrays = kernels[ndarray](x, *attributes)
+        while len(nths) < len(arrays):
+            nths.append(Nth(inner, len(nths)))
+        outs = tuple([wrap(a) for a in arrays])
+        for out, nth in zip(outs, nths, strict=False):
+            views.mark_view(out, input, (nth, attributes), many=True)
+        edge = edge_of(input)
+        if edge is not None and mode.enabled:
+            node = new(Node)
+            node.rule, node.edges, node.number, node.guards = rule, (edge,), next_number(), ()
+            node.saved = rule.save((x, *attributes, arrays))
+            node.outputs = tuple([(a.shape, a.dtype, ndarray) for a in arrays])
+            for i, out in enumerate(outs):
+                out._edge = Output(node, i)
+        return outs
 
     return run
 

@@ -27,7 +27,8 @@ def fit(f: Callable, a: float, b: float, p: int, q: int, weight: Callable | None
     nodes = [(a + b) / 2 + (b - a) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * count)) for k in range(count)]
     values = [f(x) for x in nodes]
     weights = [weight(x) if weight else 1 / y for x, y in zip(nodes, values)]
-    last_q, lawson, best = [mp.mpf(1)] * count, [mp.mpf(1)] * count, (mp.inf, [], [])
+    last_q, lawson = [mp.mpf(1)] * count, [mp.mpf(1)] * count
+    best: tuple = (mp.inf, [], [])
     for _ in range(20):
         rows = mp.matrix(count, p + 1 + q)
         right = mp.matrix(count, 1)
@@ -91,8 +92,9 @@ TABLES = [  # name, what it is, bytes of the dtype, function, interval, degrees,
 
 
 def main() -> None:
-    print('"""Rational fits to functions that NumPy lacks: name, bytes of the dtype, (P, Q), highest power first.')
-    print('\nMade by scripts/fit_special.py, which says how. The numbers after # are the largest relative errors.\n"""\n')
+    print('"""Rational fits to functions that NumPy lacks, by bytes of the dtype: (P, Q), highest power first.')
+    print("\nMade by scripts/fit_special.py, which says how. The numbers after # are the largest relative errors.")
+    print('"""\n')
     seen = set()
     for name, what, size, f, a, b, p, q, weight in TABLES:
         above, below, error = fit(f, a, b, p, q, weight)
@@ -100,7 +102,7 @@ def main() -> None:
             above[-1] = f(mp.mpf(0))  # exact there
         assert min(above) > 0 and min(below) > 0, f"{name}: not all positive; choose other degrees"
         if name not in seen:
-            print(f"\n# {what}\n{name} = {{}}")
+            print(f"\n# {what}\n{name}: dict = {{}}")
             seen.add(name)
         kind = np.float32 if size == 4 else np.float64
         print(f"{name}[{size}] = (  # {error:.0e}")

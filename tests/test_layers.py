@@ -19,7 +19,7 @@ LAYERS = [
     ("autograd",),
     ("faces", "promotion", "dispatch", "fast", "op", "composite", "fused"),
     ("ops",),
-    ("nn.functional", "linalg", "special", "serialization"),
+    ("cuda", "nn.functional", "linalg", "special", "serialization"),
     ("nn", "optim", "utils", "datasets", "transforms"),
     ("needle", "", "__main__"),
 ]

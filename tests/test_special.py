@@ -88,7 +88,7 @@ def test_erfinv_is_erfs_inverse():
 
 def test_digamma_and_polygamma_by_identities():
     x = rng.uniform(0.01, 20, 2000)
-    psi = lambda n, x: run(lambda t: ndl.polygamma(n, t), x)  # noqa: E731
+    psi = lambda n, x: run(lambda t: ndl.polygamma(n, t), x)
     for n in range(5):  # psi_n(x + 1) = psi_n(x) + (-1)**n n! / x**(n+1)
         step = (-1) ** n * math.factorial(n) / x ** (n + 1)
         size = np.maximum(abs(psi(n, x)), abs(step)) + 1e-3

@@ -52,8 +52,8 @@ def _inputs(item: Any) -> Iterator[Any]:
 
 
 def held_bytes(tensors: Tensor | Sequence[Tensor]) -> int:
-    """How many bytes the graph behind `tensors` keeps alive: what its nodes saved for backward, and its leaves. Memory
-    that several hold, such as a tensor and its views, counts once.
+    """How many bytes the graph behind `tensors` keeps alive: what its nodes saved for backward. Memory that
+    several hold, such as a tensor and its views, counts once; leaves count where they were saved.
 
     Adding up losses keeps every step's graph alive; adding up ``loss.item()`` keeps none:
 
@@ -62,14 +62,16 @@ def held_bytes(tensors: Tensor | Sequence[Tensor]) -> int:
     >>> for step in range(10):
     ...     total = total + w.exp().sum()
     >>> held_bytes(total)
-    44000
+    40000
     >>> held_bytes(total.detach())
     0
     """
     memories: dict[int, Any] = {}  # by id; the values keep the ids from being used again
     for item in find_topo_sort(tensors):
-        _collect(item if isinstance(item, Tensor) else (item.saved, item.guards), memories)
-        if type(item) is Node and hasattr(item.rule, "ctx"):
+        if type(item) is not Node:
+            continue
+        _collect((item.saved, item.guards), memories)
+        if hasattr(item.rule, "ctx"):
             _collect(tuple(vars(item.rule.ctx).values()), memories)
     return sum(memory.nbytes for memory in memories.values())
 

@@ -9,7 +9,7 @@ import math
 import warnings
 from typing import Any
 
-from .. import errors
+from .. import backend, errors
 from ..composite import composite, face
 from ..faces import FACES, F
 from ..fused import fused
@@ -46,10 +46,11 @@ def relu(xp, input):
 @face("relu", "functional")
 def functional_relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0). https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html"""
-    return Tensor.relu_(input) if inplace else relu(input)  # type: ignore[attr-defined]
+    return Tensor.relu_(input) if inplace else relu(input)
 
 
-@op(input=lambda g, input, negative_slope: F.bend(g, input > 0, 1, negative_slope), on="functional", inplace=True, check=refuse("biu", "leaky_relu"))
+@op(input=lambda g, input, negative_slope: F.bend(g, input > 0, 1, negative_slope),
+    on="functional", inplace=True, check=refuse("biu", "leaky_relu"))
 def leaky_relu(xp, input, negative_slope: float = 0.01, inplace: bool = False):
     """x where positive, `negative_slope` times x elsewhere."""
     out = xp.multiply(input, negative_slope, xp.empty_like(input))
@@ -75,7 +76,7 @@ def prelu(input, weight):
         raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
     if weight.numel() != 1:
         if not input.ndim:
-            raise RuntimeError("Not allow zero-dim input tensor. (prelu with several weights has one for each channel.)")
+            raise RuntimeError("Not allow zero-dim input tensor. (prelu: several weights are for the channels.)")
         channels = input.shape[1] if input.ndim > 1 else 1
         if weight.numel() != channels:
             raise RuntimeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = "
@@ -90,7 +91,8 @@ def prelu(input, weight):
 def random_slopes(xp, input, lower: float, upper: float):
     """1 where the input is positive, and random numbers elsewhere."""
     slopes, negative = xp.ones_like(input), input <= 0
-    slopes[negative] = default_generator.uniform((int(negative.sum()),), "float64", lower, upper)
+    drawn = default_generator.uniform((int(negative.sum()),), "float64", lower, upper)
+    slopes[negative] = backend.of_type(type(input)).from_numpy(drawn)
     return slopes
 
 
@@ -155,8 +157,8 @@ def hardswish(xp, input, inplace: bool = False):
     return out
 
 
-@op(input=lambda g, input, lambd: F.bend(g, F.abs(input) <= lambd, 0, 1), on="torch method functional",
-    check=refuse("biu", "hardshrink"))
+@op(input=lambda g, input, lambd: F.bend(g, F.abs(input) <= lambd, 0, 1),
+    on="torch method functional", check=refuse("biu", "hardshrink"))
 def hardshrink(xp, input, lambd: float = 0.5):
     """The input, but 0 where its size is no more than `lambd`."""
     slopes = (xp.absolute(input) > lambd).astype(input.dtype)
@@ -164,7 +166,8 @@ def hardshrink(xp, input, lambd: float = 0.5):
     return slopes
 
 
-@op(input=lambda g, input, lambd: F.bend(g, F.abs(input) <= lambd, 0, 1), on="functional", check=refuse("biu", "softshrink"))
+@op(input=lambda g, input, lambd: F.bend(g, F.abs(input) <= lambd, 0, 1),
+    on="functional", check=refuse("biu", "softshrink"))
 def softshrink(xp, input, lambd: float = 0.5):
     """The input moved towards 0 by `lambd`, and 0 where that would cross it."""
     if lambd < 0:
@@ -239,7 +242,7 @@ def gelu_reference(input, approximate="none"):
 class gelu:
     """x * (the chance that a standard normal number is below x); `approximate="tanh"`: nearly that."""
 
-    def forward(xp, input, *, approximate: str = "none"):
+    def forward(xp: Any, input, *, approximate: str = "none"):
         if approximate not in ("none", "tanh"):
             raise RuntimeError(f"approximate argument must be either none or tanh. (gelu got {approximate!r}.)")
         x = single(input)
@@ -256,7 +259,7 @@ class gelu:
         gate *= 0.5
         return (x * gate).astype(input.dtype, copy=False), x, gate, approximate
 
-    def backward(xp, needs, g, x, gate, approximate):
+    def backward(xp: Any, needs, g, x, gate, approximate):
         grad = xp.multiply(x, x, xp.empty_like(x))
         if approximate == "none":
             grad *= -0.5
@@ -375,7 +378,7 @@ class softmax:
             [0.0000, 1.0000]])
     """
 
-    def forward(xp, input, dim: int, dtype: object = None):
+    def forward(xp: Any, input, dim: int, dtype: object = None):
         dim = normal_dim(dim, input.ndim, "softmax")
         if not input.size or not input.ndim:
             out = input - input + 1
@@ -386,7 +389,7 @@ class softmax:
         out = t.astype(input.dtype, copy=False)
         return out, out, dim
 
-    def backward(xp, needs, g, out, dim):
+    def backward(xp: Any, needs, g, out, dim):
         if not out.ndim:
             return g * 0
         grad = xp.multiply(g, out, xp.empty_like(out))
@@ -421,7 +424,7 @@ class log_softmax:
     tensor([-1000.,     0.])
     """
 
-    def forward(xp, input, dim: int, dtype: object = None):
+    def forward(xp: Any, input, dim: int, dtype: object = None):
         dim = normal_dim(dim, input.ndim, "log_softmax")
         if not input.size or not input.ndim:
             out = input - input
@@ -437,7 +440,7 @@ class log_softmax:
         out = t.astype(input.dtype, copy=False)
         return out, out, dim
 
-    def backward(xp, needs, g, out, dim):
+    def backward(xp: Any, needs, g, out, dim):
         if not out.ndim:
             return g * 0
         grad = xp.exp(out, xp.empty_like(out))
@@ -474,6 +477,6 @@ def functional_log_softmax(input, dim: int | None = None, _stacklevel: int = 3, 
 
 
 # Torch has the in-place forms of these as functions too.
-FACES["functional"]["relu_"] = Tensor.relu_  # type: ignore[attr-defined]
+FACES["functional"]["relu_"] = Tensor.relu_
 for _name in ("relu_", "selu_", "celu_", "rrelu_", "threshold_"):
     FACES["torch"][_name] = getattr(Tensor, _name)

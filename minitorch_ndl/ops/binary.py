@@ -180,7 +180,7 @@ def _integer_exponent(args: Any) -> None:
 
 
 def _pow_input(g, input, exponent):
-    if not exponent.shape:
+    if not exponent.shape and not getattr(exponent, "requires_grad", False):  # a number, as a rule
         return g * 0.0 if exponent == 0 else g * input * 2.0 if exponent == 2 \
             else g * (exponent * F.pow(input, exponent - 1))
     return F.where(exponent == 0, 0.0, g * (exponent * F.pow(input, exponent - 1)))
@@ -373,11 +373,7 @@ def hypot(xp, input, other):
     return out if safe else xp.hypot(input, other)
 
 
-def _copysign_input(g, input, other):
-    return F.where(input == 0, 0.0, g * (F.copysign(input, other) / input))
-
-
-@op(input=_copysign_input, other=lambda g: g * 0.0, **{**TRUE, "numbers": ("other",)}, ufunc="copysign")
+@op(input=lambda g, input, out: F.where(input == 0, 0.0, g * (out / input)), other=lambda g: g * 0.0, **{**TRUE, "numbers": ("other",)}, ufunc="copysign")
 def copysign(xp, input, other):
     """The size of `input` with the sign of `other`."""
 

@@ -21,9 +21,10 @@ from ..fast import follows
 from ..promotion import number_array
 from ..tensor import Tensor, counter, wrap
 from .index import Layout, copy_into, out_of_range, put
+from .index import index as _index
 from .index import slice as _slice
 
-_view = _slice.op.run
+_view, _pick = _slice.op.run, _index.op.run
 _PLAIN = frozenset((int, slice, type(None), type(...)))
 _INT64 = np.dtype("int64")
 _WHOLE = slice(None)
@@ -55,7 +56,7 @@ def getitem(self: Tensor, index: Any) -> Tensor:
         return _view(self, (*basic, ...))
     if not _is_whole(basic):
         self = _view(self, (*basic, ...))
-    return F.index(self, tensors, layout)
+    return _pick(self, tensors, layout)
 
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:
@@ -244,7 +245,12 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 @face("zero_", "method", "torch")
 def zero_(self: Tensor) -> Tensor:
     """Write zeros everywhere into this tensor. Returns it."""
-    return fill_(self, 0)
+    if mode.enabled and follows(self):
+        return fill_(self, 0)
+    self._array.fill(0)
+    if self._counter is not None:
+        self._counter[0] += 1
+    return self
 
 
 @composite()

@@ -12,7 +12,7 @@ from ..faces import F
 from ..op import op
 from ..tensor import Tensor, wrap
 
-# --- comparisons. Bools have no gradient; written in place, as in x.eq_(y), they are flat: its gradient is zero --------
+# --- comparisons. Bools have no gradient; written in place, as in x.eq_(y), they have a gradient of zero --------------
 
 ANSWER: dict = {"promote": "number", "numbers": ("other",), "inplace": True,
                 "input": lambda g: F.zeroed(g), "other": lambda g: F.zeroed(g)}
@@ -62,10 +62,12 @@ def ge(xp, input, other):
 def _comparable(args: Any) -> None:
     input, other, rtol, atol, _ = args
     if not isinstance(input, Tensor) or not isinstance(other, Tensor):
-        raise errors.not_a_tensor("isclose", *(("input", 1, input) if not isinstance(input, Tensor) else ("other", 2, other)))
+        wrong = ("other", 2, other) if isinstance(input, Tensor) else ("input", 1, input)
+        raise errors.not_a_tensor("isclose", *wrong)
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{errors._title(input._array.dtype)} did not match {errors._title(other._array.dtype)}: isclose "
-                           f"and allclose compare tensors of one dtype. Convert one, as in other.to(input.dtype).")
+        one, two = (errors._title(t._array.dtype) for t in (input, other))
+        raise RuntimeError(f"{one} did not match {two}: isclose and allclose compare tensors of one dtype. Convert one, "
+                           f"as in other.to(input.dtype).")
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
@@ -168,11 +170,12 @@ def _bits(name: str, refused: str) -> dict:
 
     def check(args: Any) -> None:
         if not any(isinstance(a, Tensor) for a in args):
-            raise TypeError(f"{name}(): expected at least one Tensor; got {' and '.join(type(a).__name__ for a in args)}.")
-        given = [a._array.dtype if isinstance(a, Tensor) else dtypes.number_dtype(a) for a in args]
-        wrong = [d for d in given if d.kind == "f"]
-        if "b" in refused and all(d.kind == "b" for d in given):
-            wrong = given
+            given = " and ".join(type(a).__name__ for a in args)
+            raise TypeError(f"{name}(): expected at least one Tensor; got {given}.")
+        dtypes_ = [a._array.dtype if isinstance(a, Tensor) else dtypes.number_dtype(a) for a in args]
+        wrong = [d for d in dtypes_ if d.kind == "f"]
+        if "b" in refused and all(d.kind == "b" for d in dtypes_):
+            wrong = dtypes_
         if wrong:
             raise errors.not_implemented(name, np.empty(0, wrong[0]))
 

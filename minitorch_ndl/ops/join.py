@@ -40,17 +40,19 @@ def cat(xp, tensors: Arrays, dim: int = 0):
     tensor([[1., 1.],
             [0., 0.]])
     """
+    try:
+        return xp.ascontiguousarray(xp.concatenate(tensors, dim))  # NumPy keeps a transposed layout; torch does not
+    except ValueError:
+        pass
     if not tensors:
         raise ValueError("cat(): expected a non-empty list of Tensors; got none.")
-    present = tensors
-    if (0,) in [a.shape for a in tensors]:  # as torch has always done
-        present = [a for a in tensors if a.shape != (0,)] or tensors[:1]
+    present = [a for a in tensors if a.shape != (0,)] or tensors[:1]  # as torch has always done
     first = present[0].shape
     if not first:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated; use ndl.stack.")
     at = normal_dim(dim, len(first), "cat")
     try:
-        return xp.ascontiguousarray(xp.concatenate(present, at))  # NumPy keeps a transposed layout; torch does not
+        return xp.ascontiguousarray(xp.concatenate(present, at))
     except ValueError:
         raise _do_not_join(tensors, first, at) from None
 
@@ -85,8 +87,8 @@ def stack(xp, tensors: Arrays, dim: int = 0):
         if a.shape != first:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
                                f"{list(a.shape)} at entry {i}")
-    new = (*first[:at], 1, *first[at:])
-    return xp.ascontiguousarray(xp.concatenate([a.reshape(new) for a in tensors], at))
+    widen = (slice(None),) * at + (None,)
+    return xp.ascontiguousarray(xp.concatenate([a[widen] for a in tensors], at))
 
 
 def _at_least(dims: int, tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -92,7 +92,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if repeats is None:  # repeat_interleave(repeats): how often each place itself
         if input.ndim != 1:
             raise RuntimeError(f"repeat_interleave only accept 1D vector as repeat, got shape {list(input.shape)}")
-        return F.interleave(F.places(input), input, 0)
+        return F.interleave(F.slice_numbers(input), input, 0)
     if dim is None:
         input, dim = F.reshape(input, (-1,)), 0
     at = normal_dim(dim, input.ndim, "repeat_interleave")
@@ -111,7 +111,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
 
 
 @op(on="", out=False)
-def places(xp, input):
+def slice_numbers(xp, input):
     """0, 1, 2, ..., as many as the input has slices."""
     return xp.arange(input.shape[0])
 
@@ -189,13 +189,18 @@ def tril(xp, input, diagonal: int = 0):
     tensor([[1., 0., 0.],
             [1., 1., 0.]])
     """
-    return xp.tril(_matrix(input, "tril"), diagonal)
+    return xp.where(_below(xp, _matrix(input, "tril").shape, diagonal), input, input.dtype.type(0))
 
 
 @op(input=lambda g, diagonal: F.triu(g, diagonal), inplace=True)
 def triu(xp, input, diagonal: int = 0):
     """The upper triangle of each matrix, from the diagonal number `diagonal`; zeros below."""
-    return xp.triu(_matrix(input, "triu"), diagonal)
+    return xp.where(_below(xp, _matrix(input, "triu").shape, diagonal - 1), input.dtype.type(0), input)
+
+
+def _below(xp: Any, shape: Sizes, diagonal: int) -> Any:
+    """Where, in a matrix, is on or below the diagonal of this number."""
+    return xp.arange(shape[-2])[:, None] >= xp.arange(-diagonal, shape[-1] - diagonal)
 
 
 def _matrix(input: Any, op: str) -> Any:

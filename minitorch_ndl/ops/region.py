@@ -85,14 +85,10 @@ def diagonal(xp, input, offset: int = 0, dim1: int = 0, dim2: int = 1):
     a, b = normal_dim(dim1, input.ndim, "diagonal"), normal_dim(dim2, input.ndim, "diagonal")
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    n, m = input.shape[a], input.shape[b]
-    count = max(0, min(n, m - offset) if offset >= 0 else min(n + offset, m))
-    index = [slice(None)] * input.ndim
-    index[b if offset >= 0 else a] = slice(abs(offset), None)
-    start = input[tuple(index)]
-    rest = [i for i in range(input.ndim) if i not in (a, b)]
-    return backend.restride(start, [*(input.shape[i] for i in rest), count],
-                            [*(input.strides[i] for i in rest), input.strides[a] + input.strides[b]])
+    out = input.diagonal(offset, a, b)
+    if not out.flags.writeable and input.flags.writeable:  # NumPy is more careful than torch
+        out.flags.writeable = True
+    return out
 
 
 @op(input=lambda g, dimension, size, step, input_shape: F.fold_windows(g, dimension, size, step, input_shape),

@@ -6,6 +6,7 @@ Each is one definition: how the array module does it, and how the gradient goes 
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 from .. import backend, errors
@@ -131,26 +132,19 @@ def _does_not_fit(shape: Sizes, input: Any) -> RuntimeError:
                         f"the sizes must multiply to the number of elements.")
 
 
-@composite(out=False)
-def flatten(input, start_dim: int = 0, end_dim: int = -1):
+@op(input=lambda g, input_shape: F.reshape(g, input_shape), view=True, out=False)
+def flatten(xp, input, start_dim: int = 0, end_dim: int = -1):
     """The dimensions from `start_dim` to `end_dim` made one. A view where memory allows it.
 
     >>> ndl.ones(2, 3, 4).flatten(1).shape
     Size([2, 12])
     """
-    shape = input._array.shape
+    shape = input.shape
     first, last = normal_dim(start_dim, len(shape), "flatten"), normal_dim(end_dim, len(shape), "flatten")
     if first > last:
         raise RuntimeError(f"flatten() has invalid args: start_dim cannot come after end_dim (got {start_dim} and "
                            f"{end_dim} for {len(shape)} dimensions)")
-    if not shape:
-        return F.reshape(input, (1,))
-    if first == last:
-        return input
-    count = 1
-    for n in shape[first:last + 1]:
-        count *= n
-    return F.reshape(input, (*shape[:first], count, *shape[last + 1:]))
+    return input.reshape((*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
 
 
 @composite(out=False)
@@ -202,7 +196,9 @@ def squeeze(xp, input, dim: object = None):
     """
     shape = input.shape
     if dim is None:
-        return input.reshape([n for n in shape if n != 1])
+        return input.squeeze()
+    if type(dim) is int and -len(shape) <= dim < len(shape):
+        return input.squeeze(dim) if shape[dim] == 1 else input.reshape(shape)
     dims = normal_dims(dim, len(shape), "squeeze")
     return input.reshape([n for i, n in enumerate(shape) if n != 1 or i not in dims])
 
@@ -232,8 +228,11 @@ def transpose(xp, input, dim0: int, dim1: int):
     >>> ndl.ones(2, 3).transpose(0, 1).shape
     Size([3, 2])
     """
-    a, b = normal_dim(dim0, input.ndim, "transpose"), normal_dim(dim1, input.ndim, "transpose")
-    return input.swapaxes(a, b) if input.ndim else input.reshape(())
+    try:
+        return input.swapaxes(dim0, dim1)
+    except ValueError:
+        a, b = normal_dim(dim0, input.ndim, "transpose"), normal_dim(dim1, input.ndim, "transpose")
+        return input.swapaxes(a, b) if input.ndim else input.reshape(())
 
 
 @op(input=lambda g, dims: F.permute(g, _inverse(dims)), view=True, out=False)
@@ -247,7 +246,10 @@ def permute(xp, input, dims: Sizes):
         raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
                            f"the desired ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to "
                            f"len(dims) = {len(dims)}")
-    return input.transpose(normal_dims(dims, input.ndim, "permute"))
+    try:
+        return input.transpose(dims)
+    except ValueError:
+        return input.transpose(normal_dims(dims, input.ndim, "permute"))  # it tells what is wrong
 
 
 def _inverse(dims: Sizes) -> Sizes:

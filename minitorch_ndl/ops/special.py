@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..composite import composite
-from ..faces import F, FACES
+from ..faces import FACES, F
 from ..op import op
 from ..tensor import Tensor
 from . import special_tables as tables

@@ -1,11 +1,11 @@
-"""Rational fits to functions that NumPy lacks: name, bytes of the dtype, (P, Q), highest power first.
+"""Rational fits to functions that NumPy lacks, by bytes of the dtype: (P, Q), highest power first.
 
 Made by scripts/fit_special.py, which says how. The numbers after # are the largest relative errors.
 """
 
 
 # atanh(erf(x)) / x, by x**2
-ERF = {}
+ERF: dict = {}
 ERF[4] = (  # 3e-09
     (0.002179001, 0.042653423, 0.27981782, 1.1283792),
     (0.00032507683, 0.023695134, 0.15690231, 1.0),
@@ -20,7 +20,7 @@ ERF[8] = (  # 1e-17
 )
 
 # exp(x**2) * erfc(x)
-ERFCX = {}
+ERFCX: dict = {}
 ERFCX[4] = (  # 6e-09
     (0.032926705, 0.22982481, 0.73286104, 1.2395949, 1.0),
     (0.058360383, 0.40737975, 1.3277181, 2.4048247, 2.3679748, 1.0),
@@ -35,14 +35,14 @@ ERFCX[8] = (  # 5e-17
 )
 
 # erfinv(x) / x, by -log(1 - x**2)
-ERFINV = {}
+ERFINV: dict = {}
 ERFINV[4] = (  # 3e-08
     (3.8180764e-07, 5.6422086e-05, 0.0009309111, 0.009708911, 0.06813566, 0.32485473, 0.8862269),
     (9.585367e-09, 6.349383e-06, 0.00029977912, 0.0026810062, 0.036429178, 0.104758956, 1.0),
 )
 
 # lgamma(x) / ((x - 1) * (x - 2)), for x from 1 to 8
-LGAMMA = {}
+LGAMMA: dict = {}
 LGAMMA[4] = (  # 3e-08
     (0.001166314, 0.30701125, 3.5707543, 6.7071524, 1.7883153),
     (0.09231642, 2.223616, 9.5423565, 8.579798, 1.0),

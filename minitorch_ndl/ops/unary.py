@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import errors
 from ..composite import composite
-from ..faces import F, FACES
+from ..faces import FACES, F
 from ..op import op
 from ..tensor import Tensor
 

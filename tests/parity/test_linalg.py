@@ -3,8 +3,6 @@
 The signs of singular and eigenvectors are up to the LAPACK at hand: losses must not depend on them.
 """
 
-# ruff: noqa: B023 -- the lambdas run at once, before their loop goes on
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Norms and distances against torch: every order, dimension and layout, gradients of both orders, errors."""
 
-# ruff: noqa: B023 -- the lambdas run at once, before their loop goes on
-
 import numpy as np
 import pytest
 

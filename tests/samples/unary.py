@@ -27,10 +27,6 @@ def each(function):
     return lambda x, *rest: np.vectorize(function, otypes=[float])(x, *rest) if x.size else x
 
 
-def ones(name, *samples, **kwargs):
-    return {name: list(samples)}
-
-
 ANY, POSITIVE, UNIT, CHANCE = between(-2, 2), between(0.2, 3), between(-0.9, 0.9), between(0.05, 0.95)
 MIXED = np.array([[np.nan, np.inf, -np.inf], [0.0, -0.0, 1.5]])
 INTS = np.array([-3, 0, 4])
@@ -70,7 +66,7 @@ QUESTIONS = {
     "isreal": np.isreal, "signbit": np.signbit, "logical_not": np.logical_not,
 }
 SAMPLES = {
-    **{name: [Sample((x,), reference=f), Sample((x[0, 0],), reference=f)] for name, (x, f) in SMOOTH.items()},
+    **{name: [Sample((x,), reference=f), Sample((np.asarray(x[0, 0]),), reference=f)] for name, (x, f) in SMOOTH.items()},
     **{name: [Sample((x,), reference=f)] for name, (x, f) in STEPS.items()},
     **{name: [Sample((MIXED,), reference=f, grad=False), Sample((INTS,), reference=f, grad=False)]
        for name, f in QUESTIONS.items()},
@@ -98,6 +94,12 @@ SAMPLES = {
     "hardshrink": [Sample((off_kinks(-0.5, 0.5),), reference=lambda x: np.where(abs(x) > 0.5, x, 0))],
     "softshrink": [Sample((off_kinks(-0.5, 0.5),), reference=lambda x: np.sign(x) * np.maximum(abs(x) - 0.5, 0))],
     "threshold": [Sample((off_kinks(0.1), 0.1, 7.0), reference=lambda x, t, v: np.where(x > t, x, v))],
+    "scaled_elu": [Sample((off_kinks(0), 0.7, 1.3, 0.9), reference=lambda x, a, s, i: s * np.where(
+        x > 0, x, a * np.expm1(x * i)))],
+    "prelu_aligned": [Sample((off_kinks(0), between(0, 1, 4)), reference=lambda x, w: np.where(x > 0, x, x * w))],
+    "random_slopes": [Sample((between(1, 2), 0.1, 0.2), reference=lambda x, a, b: np.ones_like(x), grad=False)],
+    "bessel_i": [Sample((ANY, 0, False), reference=lambda x, n, s: np.i0(x)), Sample((ANY, 2, False)),
+                 Sample((off_kinks(0), 1, True))],
     "elu": [Sample((off_kinks(0), 0.7), reference=lambda x, a: np.where(x > 0, x, a * np.expm1(x)))],
     "celu": [Sample((off_kinks(0), 0.7), reference=lambda x, a: np.where(x > 0, x, a * np.expm1(x / a)))],
     "gelu": [Sample((ANY,), reference=each(lambda x: x * math.erfc(-x / math.sqrt(2)) / 2)),
@@ -113,3 +115,38 @@ SAMPLES = {
                     for d in (0, 1, -1)],
     "softmin": [Sample((ANY, 1), reference=lambda x, d: np.exp(-x) / np.exp(-x).sum(d, keepdims=True))],
 }
+
+try:
+    import scipy.special as scipy
+except ImportError:  # an optional part
+    pass
+else:
+    DEGREE = 3
+    SAMPLES |= {
+        name: [Sample((UNIT, DEGREE), reference=lambda x, n, f=getattr(scipy, source): f(n, x), grad=False)]
+        for name, source in (
+            ("chebyshev_polynomial_t", "eval_chebyt"), ("chebyshev_polynomial_u", "eval_chebyu"),
+            ("hermite_polynomial_h", "eval_hermite"), ("hermite_polynomial_he", "eval_hermitenorm"),
+            ("laguerre_polynomial_l", "eval_laguerre"), ("legendre_polynomial_p", "eval_legendre"),
+            ("shifted_chebyshev_polynomial_t", "eval_sh_chebyt"), ("shifted_chebyshev_polynomial_u", "eval_sh_chebyu"))
+    } | {  # sin((n + 1/2) t) / sin(t / 2) and its twin, of x = cos(t)
+        name: [Sample((UNIT, DEGREE), reference=lambda x, n, f=part: (
+            f((n + 0.5) * np.arccos(x)) / f(np.arccos(x) / 2)), grad=False)]
+        for name, part in (("chebyshev_polynomial_v", np.cos), ("chebyshev_polynomial_w", np.sin))
+    } | {
+        name: [Sample((CHANCE, DEGREE), reference=lambda x, n, f=part: (
+            f((n + 0.5) * np.arccos(2 * x - 1)) / f(np.arccos(2 * x - 1) / 2)), grad=False)]
+        for name, part in (("shifted_chebyshev_polynomial_v", np.cos), ("shifted_chebyshev_polynomial_w", np.sin))
+    } | {
+        name: [Sample((POSITIVE,), reference=getattr(scipy, source), grad=False)]
+        for name, source in (("bessel_j0", "j0"), ("bessel_j1", "j1"), ("bessel_y0", "y0"), ("bessel_y1", "y1"),
+                             ("modified_bessel_k0", "k0"), ("modified_bessel_k1", "k1"),
+                             ("scaled_modified_bessel_k0", "k0e"), ("scaled_modified_bessel_k1", "k1e"))
+    } | {
+        "airy_ai": [Sample((ANY,), reference=lambda x: scipy.airy(x)[0], grad=False)],
+        "spherical_bessel_j0": [Sample((POSITIVE,), reference=lambda x: np.sin(x) / x, grad=False)],
+        "ndtri": [Sample((CHANCE,), reference=scipy.ndtri)],
+        "zeta": [Sample((2.5, POSITIVE), reference=scipy.zeta)],
+        "igamma": [Sample((POSITIVE, POSITIVE[::-1]), reference=scipy.gammainc, grad=False)],
+        "igammac": [Sample((POSITIVE, POSITIVE[::-1]), reference=scipy.gammaincc, grad=False)],
+    }

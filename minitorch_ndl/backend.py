@@ -48,7 +48,8 @@ class Backend:
 
 CPU = Backend("cpu", np, np.ndarray, np.asarray, lambda array: array)
 _by_device = {"cpu": CPU}
-TYPES = _by_type = {np.ndarray: CPU}
+TYPES: dict[type, Backend] = {np.ndarray: CPU}
+_by_type = TYPES
 
 
 def register(backend: Backend) -> None:

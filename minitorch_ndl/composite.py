@@ -39,7 +39,7 @@ def composite(*, on: str = "torch method", name: str | None = None, aliases: Seq
             return rewrite(target, lambda old: run(old, *rest), title)
 
         doc = (function.__doc__ or "").strip()
-        call = publish(title, signature, run, on=on, aliases=aliases, methods=dict.fromkeys(operators, run),
+        call: Any = publish(title, signature, run, on=on, aliases=aliases, methods=dict.fromkeys(operators, run),
                        in_place=in_place if inplace else None, out=out, doc=doc, kernel=function, skip=0)
         call.composite = function
         if title not in vars(F):

@@ -52,8 +52,9 @@ class FusedRule:
         """Check at backward what the kernel saved as it was; the reference's inputs are checked when it runs."""
         saved = node.saved or ()
         outs = [out] if isinstance(out, Tensor) else out
-        guards: list[Any] = [t for t in tensors if isinstance(t, Tensor) and any(t._array is s for s in saved)]
-        guards += [counter(o) for o in outs if any(o._array is s for s in saved)]
+        held = set(map(id, saved))
+        guards: list[Any] = [t for t in tensors if isinstance(t, Tensor) and id(t._array) in held]
+        guards += [counter(o) for o in outs if id(o._array) in held]
         node.guards = tuple(guards)
         versions = tuple(map(version, guards))
         if any(versions):

@@ -15,16 +15,18 @@ from minitorch_ndl.tensor import Tensor
 
 PACKAGE = Path(ndl.__file__).parent
 HEAD = '''# Made by scripts/make_stubs.py from the operations' own definitions. Do not edit.
-from collections.abc import Callable, Sequence
+import builtins
+from collections.abc import Sequence
 from typing import Any
 
 from .tensor import Tensor
 
-Number = bool | int | float
+Number = builtins.bool | builtins.int | builtins.float
 '''
 # What kernels' annotations mean to a caller. Anything else is Any.
-TYPES = {"int": "int", "float": "float", "bool": "bool", "str": "str", "int | None": "int | None",
-         "float | None": "float | None", "bool | None": "bool | None", "Arrays": "Sequence[Tensor]"}
+_PLAIN = ("int", "float", "bool", "str")  # by their full names: Tensor has methods called int, float and bool
+TYPES = {**{n: f"builtins.{n}" for n in _PLAIN}, **{f"{n} | None": f"builtins.{n} | None" for n in _PLAIN},
+         "Arrays": "Sequence[Tensor]"}
 
 
 def declaration(name, function, method):
@@ -80,7 +82,8 @@ def stubs():
     for name in sorted(operators):
         rest = "index: Any" if name == "__getitem__" else "index: Any, value: Any" if name == "__setitem__" else "" \
             if name in ("__neg__", "__pos__", "__abs__", "__invert__") else "other: Any"
-        lines.append(f"    def {name}(self{', ' * bool(rest)}{rest}) -> {'None' if 'set' in name else 'Tensor'}: ...")
+        ignore = "  # type: ignore[override]" * (name in ("__eq__", "__ne__"))
+        lines.append(f"    def {name}(self{', ' * bool(rest)}{rest}) -> {'None' if 'set' in name else 'Tensor'}: ...{ignore}")
     for name, value in sorted(vars(Tensor).items()):
         if isinstance(value, property) and value.fget is not None and value.fget.__module__ != "minitorch_ndl.tensor":
             lines.append(f"    @property\n    def {name}(self) -> Tensor: ...")

@@ -118,7 +118,7 @@ class Tensor(_Tensor):
         seed = _wrap(np.ones(self._array.shape, self._array.dtype)) if out_grad is None else out_grad
         compute_gradient_of_variables(self, seed)
 
-    def __repr__(self, **_: Any) -> str:
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:
         return f"needle.Tensor({self._array})"
 
     def __str__(self) -> str:

@@ -142,22 +142,19 @@ def _either(both: Callable, scalar: Callable) -> Callable:
     return operator
 
 
-Tensor.__add__ = Tensor.__radd__ = _either(add, add_scalar)  # type: ignore[assignment]
-Tensor.__mul__ = Tensor.__rmul__ = _either(multiply, mul_scalar)  # type: ignore[assignment]
-Tensor.__sub__ = _either(lambda a, b: add(a, negate(b)), lambda a, s: add_scalar(a, -s))  # type: ignore[assignment]
-Tensor.__rsub__ = _either(lambda a, b: add(negate(a), b), lambda a, s: add_scalar(negate(a), s))  # type: ignore
-Tensor.__truediv__ = _either(divide, divide_scalar)  # type: ignore[assignment]
-Tensor.__rtruediv__ = _either(  # type: ignore[assignment]
-    lambda a, b: divide(b, a), lambda a, s: mul_scalar(power_scalar(a, -1.0), s))
-Tensor.__pow__ = _either(power, power_scalar)  # type: ignore[assignment]
-Tensor.__matmul__ = Tensor.matmul = matmul  # type: ignore[assignment, method-assign]
-Tensor.__neg__ = negate  # type: ignore[assignment]
-Tensor.sum = summation  # type: ignore[assignment, method-assign]
-Tensor.broadcast_to = broadcast_to  # type: ignore[assignment, method-assign]
-Tensor.reshape = lambda self, *shape: reshape(  # type: ignore[assignment, method-assign]
-    self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
-Tensor.transpose = transpose  # type: ignore[assignment, method-assign]
-Tensor.exp, Tensor.log, Tensor.relu = exp, log, relu  # type: ignore[assignment, method-assign]
+_METHODS: dict[str, Callable] = {
+    "__add__": _either(add, add_scalar), "__radd__": _either(add, add_scalar),
+    "__mul__": _either(multiply, mul_scalar), "__rmul__": _either(multiply, mul_scalar),
+    "__sub__": _either(lambda a, b: add(a, negate(b)), lambda a, s: add_scalar(a, -s)),
+    "__rsub__": _either(lambda a, b: add(negate(a), b), lambda a, s: add_scalar(negate(a), s)),
+    "__truediv__": _either(divide, divide_scalar),
+    "__rtruediv__": _either(lambda a, b: divide(b, a), lambda a, s: mul_scalar(power_scalar(a, -1.0), s)),
+    "__pow__": _either(power, power_scalar), "__matmul__": matmul, "__neg__": negate,
+    "matmul": matmul, "sum": summation, "broadcast_to": broadcast_to, "transpose": transpose, "exp": exp, "log": log,
+    "relu": relu, "reshape": lambda self, *shape: reshape(self, shape if isinstance(shape[0], int) else shape[0]),
+}
+for _name, _method in _METHODS.items():
+    setattr(Tensor, _name, _method)
 
 __all__ = ["Op", "Tensor", "TensorOp", "add", "add_scalar", "broadcast_to", "divide", "divide_scalar", "exp", "log",
            "matmul", "mul_scalar", "multiply", "negate", "power", "power_scalar", "relu", "reshape", "summation",

@@ -32,10 +32,10 @@ def softmax_loss(Z: Tensor, y_one_hot: Tensor) -> Tensor:
     2.302585
     """
     top = Tensor(Z.numpy().max(axis=1, keepdims=True), requires_grad=False)  # so that exp cannot overflow
-    shifted = Z - ops.broadcast_to(top, Z.shape)
+    shifted = ops.add(Z, ops.negate(ops.broadcast_to(top, Z.shape)))
     log_sums = ops.log(ops.summation(ops.exp(shifted), axes=(1,)))
-    true = ops.summation(shifted * y_one_hot, axes=(1,))
-    return ops.summation(log_sums - true) / Z.shape[0]
+    true = ops.summation(ops.multiply(shifted, y_one_hot), axes=(1,))
+    return ops.divide_scalar(ops.summation(ops.add(log_sums, ops.negate(true))), Z.shape[0])
 
 
 def nn_epoch(X: np.ndarray, y: np.ndarray, W1: Tensor, W2: Tensor, lr: float = 0.1, batch: int = 100) -> tuple[Tensor, Tensor]:
@@ -57,7 +57,7 @@ def _step(lr: float, W: Tensor) -> Any:
     return W.grad.numpy() * lr  # type: ignore[union-attr]
 
 
-def loss_err(h: Tensor, y: np.ndarray) -> tuple[float, float]:
+def loss_err(h: Tensor, y: np.ndarray) -> tuple[Any, Any]:
     """Mean softmax loss and error rate of scores h (n, k) for labels y (n,)."""
     y_one_hot = Tensor(np.eye(h.shape[-1])[y].astype(np.float32), requires_grad=False)
     return softmax_loss(h, y_one_hot).numpy(), np.mean(h.numpy().argmax(axis=1) != y)

@@ -5,7 +5,12 @@
 tensor([0., 2.])
 """
 
+from typing import TYPE_CHECKING
+
 from .. import ops as ops
 from ..faces import FACES as _FACES
 
 globals().update(_FACES["functional"])
+
+if TYPE_CHECKING:
+    from .._functional import *

@@ -43,14 +43,23 @@ def getitem(self: Tensor, index: Any) -> Tensor:
             return _view(self, basic)
         except IndexError:
             pass  # let `parse` tell what is wrong
-    elif type(index) is Tensor and type(self._array) is np.ndarray and not (mode.enabled and follows(self)):
-        places = index._array
-        if (places.dtype is _INT64 and places.ndim) or (
-                places.dtype.kind == "b" and 0 < places.ndim and places.shape == self._array.shape[:places.ndim]):
-            try:
-                return wrap(self._array[places])
-            except IndexError:
-                raise _wrong(self, (places,)) from None
+    else:
+        picked = _tensors(index)
+        if picked is not None:
+            if mode.enabled and follows(self) or type(self._array) is not np.ndarray:
+                if len(picked[1]) <= self._array.ndim:
+                    return _pick(self, *picked)
+            else:
+                tensors, layout = picked
+                places = tuple([_WHOLE if k is None else tensors[k]._array for k in layout])
+                try:
+                    return wrap(self._array[places])
+                except IndexError:
+                    raise _wrong(self, places) from None
+        elif type(index) is Tensor and type(self._array) is np.ndarray and not (mode.enabled and follows(self)):
+            mask = index._array
+            if mask.dtype.kind == "b" and 0 < mask.ndim and mask.shape == self._array.shape[:mask.ndim]:
+                return wrap(self._array[mask])
     basic, tensors, layout = parse(self, index)
     if not tensors:
         return _view(self, (*basic, ...))
@@ -89,13 +98,14 @@ def _write(x: Tensor, array: Any, index: Any, source: Any) -> None:
         views.check_writable(x, False, "setitem")
     if source.dtype is array.dtype or source.dtype.kind == array.dtype.kind:
         places: Any = _plain(index)
-        if places is None and type(index) is Tensor:
-            places = index._array
-            if not (places.dtype is _INT64 and places.ndim) and not (
-                    places.dtype.kind == "b" and places.shape == array.shape[:places.ndim]):
-                places = None
-            elif source.ndim and (source.dtype is not array.dtype or source.size == 1):
-                places = None
+        if places is None and not (source.ndim and (source.dtype is not array.dtype or source.size == 1)):
+            picked = _tensors(index)
+            if picked is not None:
+                tensors, layout = picked
+                places = tuple([_WHOLE if k is None else tensors[k]._array for k in layout])
+            elif type(index) is Tensor and index._array.dtype.kind == "b" and \
+                    index._array.shape == array.shape[:index._array.ndim]:
+                places = index._array
         if places is not None:
             try:
                 array[places] = source
@@ -146,6 +156,26 @@ def _plain(index: Any) -> tuple | None:
     if index is None or index is ...:
         return (index, ...) if index is None else (index,)
     return None
+
+
+def _tensors(index: Any) -> tuple[list[Tensor], Layout] | None:
+    """`index` as index tensors and their layout, if it is made of int64 tensors with dimensions and of ``:`` only."""
+    if type(index) is Tensor:
+        array = index._array
+        return ([index], (0,)) if array.dtype is _INT64 and array.ndim else None
+    if type(index) is not tuple:
+        return None
+    tensors: list[Tensor] = []
+    layout: list[int | None] = []
+    for i in index:
+        if type(i) is Tensor and i._array.dtype is _INT64 and i._array.ndim:
+            layout.append(len(tensors))
+            tensors.append(i)
+        elif type(i) is slice and i == _WHOLE:
+            layout.append(None)
+        else:
+            return None
+    return (tensors, tuple(layout)) if tensors else None
 
 
 def _is_whole(basic: tuple) -> bool:

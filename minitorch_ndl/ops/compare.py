@@ -66,8 +66,8 @@ def _comparable(args: Any) -> None:
         raise errors.not_a_tensor("isclose", *wrong)
     if input.dtype is not other.dtype:
         one, two = (errors._title(t._array.dtype) for t in (input, other))
-        raise RuntimeError(f"{one} did not match {two}: isclose and allclose compare tensors of one dtype. Convert one, "
-                           f"as in other.to(input.dtype).")
+        raise RuntimeError(f"{one} did not match {two}: isclose and allclose compare tensors of one dtype. Convert "
+                           f"one, as in other.to(input.dtype).")
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")

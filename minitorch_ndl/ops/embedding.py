@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import backend, errors
+from .. import backend, dtypes, errors
 from ..autograd.grad_mode import no_grad
 from ..composite import composite
 from ..faces import F
@@ -78,7 +78,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     """
     if not isinstance(weight, Tensor):
         raise errors.not_a_tensor("embedding", "weight", 2, weight)
-    if input._array.dtype.char not in "li":
+    if input._array.dtype not in (dtypes.int64.numpy, dtypes.int32.numpy):
         raise RuntimeError(f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
                            f"Int; but got {errors._title(input._array.dtype)}Tensor instead (while checking arguments for "
                            f"embedding). Use input.long().")

@@ -195,7 +195,8 @@ def chunk(input, chunks, dim=0):
     size = -(-n // chunks)
     if size == 0:  # nothing to split, but as many nothings as were asked for
         return F.split_with_sizes(input, [0] * chunks, dim)
-    return F.split(input, size, dim)
+    full, rest = divmod(n, size)
+    return F.split_with_sizes(input, [size] * full + [rest] * (rest > 0), dim)
 
 
 def _length(x: Tensor, dim: int, op: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from .. import errors
+from .. import dtypes, errors
 from ..composite import composite
 from ..faces import F
 from ..fused import fused
@@ -33,6 +33,8 @@ def reduction_of(size_average: Any, reduce: Any, reduction: str) -> str:
 def reduced(losses: Tensor, reduction: str) -> Tensor:
     return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses
 
+
+_LABELS = (dtypes.int64.numpy, dtypes.uint8.numpy)
 
 # --- labels -----------------------------------------------------------------------------------------------------------
 
@@ -74,7 +76,7 @@ def _settled(xp: Any, losses: Any, weights: Any, total: Any, reduction: str, sha
     loss = losses.sum()
     if reduction == "mean":
         loss = loss / total
-    return loss.astype(dtype)
+    return loss if loss.dtype == dtype else loss.astype(dtype)
 
 
 def _share(xp: Any, g: Any, weights: Any, total: Any, reduction: str) -> Any:
@@ -147,8 +149,11 @@ def _checked(name: str, input: Tensor, target: Any, weight: Any) -> None:
     """Raise unless `target` can be labels for `input`, in torch's words."""
     if not isinstance(target, Tensor):
         raise errors.not_a_tensor(name, "target", 2, target)
-    dtype, shape, classes = target._array.dtype, target._array.shape, input.shape[1] if input.ndim > 1 else input.numel()
-    given = f"{name} of input {tuple(input.shape)} and target {shape}"
+    sizes, dtype, shape = input._array.shape, target._array.dtype, target._array.shape
+    if weight is None and dtype in _LABELS and len(sizes) > 1 and shape == sizes[:1] + sizes[2:]:
+        return
+    classes = sizes[1] if len(sizes) > 1 else input.numel()
+    given = f"{name} of input {sizes} and target {shape}"
     if input.ndim == 0:
         raise ValueError(f"Expected 1 or more dimensions (got 0): {given}; expected scores (N, C) and labels (N).")
     if input.ndim == 1:
@@ -164,7 +169,7 @@ def _checked(name: str, input: Tensor, target: Any, weight: Any) -> None:
                                f"expected labels of shape {(input.shape[0], *input.shape[2:])}.")
         raise RuntimeError(f"0D or 1D target tensor expected, multi-target not supported: {given}; expected one label "
                            f"for each row. For a column of labels use target.squeeze(1).")
-    if dtype.char not in "lqB":
+    if dtype not in _LABELS:
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {errors._title(dtype)}: {given}. Labels "
                            f"are integers: use target.long(). (Class probabilities have the input's shape.)")
     if weight is not None:
@@ -277,7 +282,7 @@ def softmax_loss(input, target):
     if target._array.shape == input._array.shape and input.ndim:
         if target._array.dtype != input._array.dtype:
             target = target.to(input.dtype)
-    elif kind in "iu" and target._array.dtype.char != "l":
+    elif kind in "iu" and target._array.dtype not in _LABELS:
         target = target.long()
     return F.cross_entropy(input, target)
 

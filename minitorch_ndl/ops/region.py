@@ -82,10 +82,12 @@ def diagonal(xp, input, offset: int = 0, dim1: int = 0, dim2: int = 1):
     >>> ndl.arange(9).reshape(3, 3).diagonal(1)
     tensor([1, 5])
     """
-    a, b = normal_dim(dim1, input.ndim, "diagonal"), normal_dim(dim2, input.ndim, "diagonal")
-    if a == b:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    out = input.diagonal(offset, a, b)
+    try:
+        out = input.diagonal(offset, dim1, dim2)
+    except ValueError:
+        normal_dim(dim1, input.ndim, "diagonal")
+        normal_dim(dim2, input.ndim, "diagonal")
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}") from None
     if not out.flags.writeable and input.flags.writeable:  # NumPy is more careful than torch
         out.flags.writeable = True
     return out

@@ -52,16 +52,10 @@ def reshape(xp, input, shape: Sizes):
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return reshaped(input, shape)
-
-
-def reshaped(input: Any, shape: Sizes) -> Any:
     try:
-        if not shape or min(shape) >= -1:  # NumPy would take -2 for -1
-            return input.reshape(shape)
+        return input.reshape(shape)
     except ValueError:
-        pass
-    raise _does_not_fit(shape, input)
+        raise _does_not_fit(shape, input) from None
 
 
 @op(input=lambda g, input_shape: F.reshape(g, input_shape), view=True, on="method", out=False)
@@ -73,7 +67,7 @@ def view(xp, input, shape: Sizes):
     >>> ndl.arange(6).view(3, 2).shape
     Size([3, 2])
     """
-    out = reshaped(input, shape)
+    out = F.reshape(input, shape)
     if not shares_memory(out, input) and input.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
@@ -139,6 +133,8 @@ def flatten(xp, input, start_dim: int = 0, end_dim: int = -1):
     >>> ndl.ones(2, 3, 4).flatten(1).shape
     Size([2, 12])
     """
+    if start_dim == 0 and end_dim == -1:
+        return input.reshape(-1)
     shape = input.shape
     first, last = normal_dim(start_dim, len(shape), "flatten"), normal_dim(end_dim, len(shape), "flatten")
     if first > last:
@@ -340,25 +336,19 @@ def expand(xp, input, size: Sizes):
     if extra < 0:
         raise RuntimeError(f"expand({list(size)}): the number of sizes provided ({len(size)}) must be greater or equal "
                            f"to the number of dimensions in the tensor ({len(shape)})")
-    full, strides = [], []
-    for i, n in enumerate(size):
-        if i < extra:
-            if n < 0:
-                raise RuntimeError(f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing "
-                                   f"dimension {i}")
-            strides.append(0)
+    full, strides = list(size), [0] * extra + list(steps)
+    for i, old in enumerate(shape, extra):
+        n = full[i]
+        if n == old or n == -1:
+            full[i] = old
+        elif old == 1 and n >= 0:
+            strides[i] = 0
         else:
-            old = shape[i - extra]
-            if n == -1 or n == old:
-                n = old
-                strides.append(steps[i - extra])
-            elif old != 1 or n < 0:
-                raise RuntimeError(f"The expanded size of the tensor ({n}) must match the existing size ({old}) at "
-                                   f"non-singleton dimension {i}. Target sizes: {list(size)}. "
-                                   f"Tensor sizes: {list(shape)}")
-            else:
-                strides.append(0)
-        full.append(n)
+            raise RuntimeError(f"The expanded size of the tensor ({n}) must match the existing size ({old}) at "
+                               f"non-singleton dimension {i}. Target sizes: {full}. Tensor sizes: {list(shape)}")
+    if extra and min(size[:extra]) < 0:
+        raise RuntimeError(f"The expanded size of the tensor ({min(size[:extra])}) isn't allowed in a leading, non-existing "
+                           f"dimension 0")
     return backend.restride(input, full, strides)
 
 

@@ -77,7 +77,8 @@ class DataLoader:
         draw_seed(self.generator)  # torch draws its workers' seed here, workers or not: the numbers that follow agree
         if isinstance(self.dataset, IterableDataset):
             return self._stream()
-        return map(self.fetch(), iter(self.batch_sampler if self.batch_sampler is not None else self.sampler))
+        indices: Any = self.batch_sampler if self.batch_sampler is not None else self.sampler
+        return map(self.fetch(), iter(indices))
 
     def fetch(self) -> Callable[[Any], Any]:
         """The function from indices to a batch (or from an index to a sample)."""

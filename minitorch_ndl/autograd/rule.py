@@ -33,9 +33,8 @@ class Rule:
         self.name, self.wanted = name, tuple(wanted)
         asked = [_parameters(formulas[w]) for w in wanted]
         self.needs = tuple(dict.fromkeys(n for params in asked for n in params))
-        self._plan = [_source(n, names) for n in self.needs]
-        plain = all(attribute is None for _, attribute in self._plan)
-        self._getter = itemgetter(*(i for i, _ in self._plan)) if plain and self._plan else None
+        plan = [_source(n, names) for n in self.needs]
+        self.save = _saver(plan)  # what the formulas need, out of everything that is known when the operation has run
         self.formulas = [(formulas[w], [self.needs.index(n) for n in p]) for w, p in zip(wanted, asked, strict=True)]
         # One formula for one edge can be called directly; a list of tensors has an edge for each.
         self.single = self.formulas[0][0] if len(wanted) == 1 and wanted[0] != sequence else None
@@ -44,14 +43,8 @@ class Rule:
         self.outputs = [(slot, outputs.index(n) if n in outputs else None)
                         for slot, n in enumerate(self.needs) if n == "out" or n in outputs]
         self.holds = any(attribute is None and (n in inputs or n == "out" or i > names.index("out"))
-                         for n, (i, attribute) in zip(self.needs, self._plan, strict=True))
+                         for n, (i, attribute) in zip(self.needs, plan, strict=True))
         self.slots = {n: slot for slot, n in enumerate(self.needs)}
-
-    def save(self, env: tuple) -> tuple:
-        """What the formulas need, out of everything that is known when the operation has run."""
-        if self._getter is not None:
-            return self._getter(env) if len(self._plan) > 1 else (self._getter(env),)
-        return tuple(env[i] if a is None else _attribute(env[i], a) for i, a in self._plan)
 
     def guard(self, node: Node, tensors: Sequence[Any], out: Any, written: int = 0) -> None:
         """Note whose writes would spoil what `node` saved.
@@ -146,6 +139,18 @@ def _only_tensors(value: Any) -> Any:
     if isinstance(value, (tuple, list)) and value and isinstance(value[0], Tensor):
         return tuple(value)
     return None  # a number: nobody can write into it
+
+
+def _saver(plan: Sequence[tuple[int, str | None]]) -> Callable[[tuple], tuple]:
+    """The function that takes the planned values out of an environment, as quick as it can be."""
+    if not plan:
+        return lambda env: ()
+    if any(attribute is not None for _, attribute in plan):
+        return lambda env: tuple(env[i] if a is None else _attribute(env[i], a) for i, a in plan)
+    if len(plan) == 1:
+        ((only, _),) = plan
+        return lambda env: (env[only],)
+    return itemgetter(*(i for i, _ in plan))
 
 
 def _parameters(formula: Callable) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The nonlinearities as modules, for `Sequential`. Each calls the function of `nn.functional` that it is named after."""
+"""The nonlinearities as modules, for `Sequential`. Each calls the function of `nn.functional` of its name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ class ReLU6(Stateless, calls="relu6"):
 
 
 class LeakyReLU(Stateless, calls="leaky_relu"):
-    """x where it is positive, else `negative_slope` x. https://pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html"""
+    """x where it is positive, else `negative_slope` x.
+
+    https://pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
+    """
 
     negative_slope: float = 0.01
     inplace: bool = False
@@ -79,7 +82,10 @@ class ELU(Stateless, calls="elu"):
 
 
 class CELU(Stateless, calls="celu"):
-    """x where it is positive, else alpha (exp(x / alpha) - 1). https://pytorch.org/docs/stable/generated/torch.nn.CELU.html"""
+    """x where it is positive, else alpha (exp(x / alpha) - 1).
+
+    https://pytorch.org/docs/stable/generated/torch.nn.CELU.html
+    """
 
     alpha: float = 1.0
     inplace: bool = False
@@ -190,7 +196,10 @@ class Hardshrink(Stateless, calls="hardshrink"):
 
 
 class Threshold(Stateless, calls="threshold"):
-    """x where it is above `threshold`, else `value`. https://pytorch.org/docs/stable/generated/torch.nn.Threshold.html"""
+    """x where it is above `threshold`, else `value`.
+
+    https://pytorch.org/docs/stable/generated/torch.nn.Threshold.html
+    """
 
     threshold: float
     value: float
@@ -198,7 +207,10 @@ class Threshold(Stateless, calls="threshold"):
 
 
 class GLU(Stateless, calls="glu"):
-    """a sigmoid(b), where a and b are the halves of x along `dim`. https://pytorch.org/docs/stable/generated/torch.nn.GLU.html"""
+    """a sigmoid(b), where a and b are the halves of x along `dim`.
+
+    https://pytorch.org/docs/stable/generated/torch.nn.GLU.html
+    """
 
     dim: int = -1
 

@@ -1,4 +1,4 @@
-"""Modules that hold others, and modules that hold parameters: like lists and dicts, but counted among what they hold."""
+"""Modules that hold others, or parameters: lists and dicts whose members count as the module's own."""
 
 from __future__ import annotations
 

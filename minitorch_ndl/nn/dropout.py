@@ -38,7 +38,10 @@ class Dropout(_DropoutNd):
 
 
 class Dropout1d(_DropoutNd):
-    """Dropout of whole channels, (N, C, L) or (C, L). https://pytorch.org/docs/stable/generated/torch.nn.Dropout1d.html"""
+    """Dropout of whole channels, (N, C, L) or (C, L).
+
+    https://pytorch.org/docs/stable/generated/torch.nn.Dropout1d.html
+    """
 
     _function = staticmethod(F.dropout1d)
 

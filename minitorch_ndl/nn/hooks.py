@@ -209,8 +209,8 @@ class _Watch:
             for hook in self.after:
                 answer = hook(self.module, (None,) * self.count, full)
                 if answer is not None and any(a is not None for a in answer):
-                    raise RuntimeError("Backward hook for Modules where no input requires gradient should always return "
-                                       "None or None for all gradients.")
+                    raise RuntimeError("Backward hook for Modules where no input requires gradient should always "
+                                       "return None or None for all gradients.")
             self.grad_outputs = None
         return tuple(full[i] for i in places)
 

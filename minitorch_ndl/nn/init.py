@@ -116,9 +116,10 @@ def eye_(tensor: Any) -> Any:
 
 @no_grad()
 def dirac_(tensor: Any, groups: int = 1) -> Any:
-    """The identity for a convolution's weight (out, in / groups, ...): a 1 in the middle of channel i's kernel for i."""
+    """The identity for a convolution's weight (out, in / groups, ...): a 1 amid channel i's kernel for channel i."""
     if tensor.ndim not in (3, 4, 5):
-        raise ValueError(f"Only tensors with 3, 4, or 5 dimensions are supported; dirac_ got shape {tuple(tensor.shape)}")
+        raise ValueError(f"Only tensors with 3, 4, or 5 dimensions are supported; dirac_ got shape "
+                         f"{tuple(tensor.shape)}")
     channels, rest = divmod(tensor.shape[0], groups)
     if rest:
         raise ValueError(f"dim 0 must be divisible by groups; dirac_ got {tensor.shape[0]} and {groups}")
@@ -240,6 +241,7 @@ def _old(function: Callable) -> Callable:
     return deprecated
 
 
-uniform, normal, constant, eye, dirac, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal, sparse = \
-    map(_old, (uniform_, normal_, constant_, eye_, dirac_, xavier_uniform_, xavier_normal_, kaiming_uniform_,
-               kaiming_normal_, orthogonal_, sparse_))
+uniform, normal, constant, eye, dirac = _old(uniform_), _old(normal_), _old(constant_), _old(eye_), _old(dirac_)
+xavier_uniform, xavier_normal = _old(xavier_uniform_), _old(xavier_normal_)
+kaiming_uniform, kaiming_normal = _old(kaiming_uniform_), _old(kaiming_normal_)
+orthogonal, sparse = _old(orthogonal_), _old(sparse_)

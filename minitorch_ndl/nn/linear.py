@@ -58,7 +58,9 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 
 class Bilinear(Module):
-    """``x1 @ weight[k] @ x2 + bias[k]`` for each output k: (..., in1_features) and (..., in2_features) to (..., out_features).
+    """``x1 @ weight[k] @ x2 + bias[k]`` for each output k.
+
+    (..., in1_features) and (..., in2_features) to (..., out_features).
 
     https://pytorch.org/docs/stable/generated/torch.nn.Bilinear.html
 
@@ -87,5 +89,5 @@ class Bilinear(Module):
         return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
-                f"bias={self.bias is not None}")
+        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+                f"out_features={self.out_features}, bias={self.bias is not None}")

@@ -1,6 +1,6 @@
 """Module: the base class of everything that has parameters.
 
-A module keeps what it owns in three dicts, `_parameters`, `_buffers` and `_modules`, which assigning an attribute fills.
+A module keeps what it owns in three dicts, `_parameters`, `_buffers` and `_modules`, filled by assigning attributes.
 Everything else (parameters(), state_dict(), to(), ...) is a walk over these.
 """
 
@@ -38,8 +38,8 @@ class Module(Stateful, Hookable):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or kwargs:
-            given = f"an unexpected keyword argument '{next(iter(kwargs))}'" if kwargs else f"{len(args)} arguments too many"
-            raise TypeError(f"{type(self).__name__}.__init__() got {given}")
+            what = f"an unexpected keyword argument '{next(iter(kwargs))}'" if kwargs else f"{len(args)} too many"
+            raise TypeError(f"{type(self).__name__}.__init__() got {what}: it takes no arguments")
         own = self.__dict__
         own["training"] = True
         own["_parameters"] = {}
@@ -138,12 +138,12 @@ class Module(Stateful, Hookable):
         """Make `param` the parameter called `name`; None keeps the name, without a parameter."""
         self._check_name(name, "parameter", "_parameters")
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{type(param).__name__}' object to parameter '{name}' (nn.Parameter or None "
-                            f"required); wrap it: nn.Parameter(value)")
+            raise TypeError(f"cannot assign '{type(param).__name__}' object to parameter '{name}' (nn.Parameter or "
+                            "None required); wrap it: nn.Parameter(value)")
         if param is not None and param.grad_fn is not None:
             raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
-                             f"explicitly. To express '{name}' as a function of another Tensor, compute the value in the "
-                             f"forward() method.")
+                             f"explicitly. To express '{name}' as a function of another Tensor, compute the value in "
+                             f"the forward() method.")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -153,7 +153,8 @@ class Module(Stateful, Hookable):
         """
         self._check_name(name, "buffer", "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (Tensor or None required)")
+            raise TypeError(f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' "
+                            f"(Tensor or None required)")
         self._buffers[name] = tensor
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -196,7 +197,8 @@ class Module(Stateful, Hookable):
             if module is not None:
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def _named_members(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+    def _named_members(self, table: str, prefix: str, recurse: bool,
+                       remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
         """The parameters or buffers of all modules; each once, however often it is used."""
         seen = set()
         places = self.named_modules(None, prefix, remove_duplicate) if recurse else ((prefix, self),)
@@ -250,7 +252,10 @@ class Module(Stateful, Hookable):
             yield module
 
     def get_submodule(self, target: str) -> Module:
-        """The module at a path such as ``"layer1.0.conv"``; this one at ``""``. Raises AttributeError if there is none."""
+        """The module at a path such as ``"layer1.0.conv"``; this one at ``""``.
+
+        Raises AttributeError if there is none.
+        """
         module: Any = self
         for name in target.split(".") if target else ():
             if not hasattr(module, name):
@@ -324,10 +329,10 @@ class Module(Stateful, Hookable):
                 if set_to_none:
                     parameter.grad = None
                 else:
-                    parameter.grad.detach_().requires_grad_(False).zero_()  # type: ignore[attr-defined]
+                    parameter.grad.detach_().requires_grad_(False).zero_()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
-        """Put ``fn(tensor)`` in the place of every parameter's and buffer's values. Parameters stay the same objects."""
+        """Put ``fn(tensor)`` in the place of all parameters' and buffers' values. Parameters stay the same objects."""
         if recurse:
             for module in self.children():
                 module._apply(fn)
@@ -356,13 +361,18 @@ class Module(Stateful, Hookable):
         device, wanted, _, memory_format = target_of(*args, **kwargs)
         dtype = None if wanted is None else dtypes.from_numpy(wanted)
         if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
-        return self._apply(lambda t: t.to(device, dtype if t.is_floating_point() else None,  # type: ignore[attr-defined]
-                                          memory_format=memory_format if t.dim() in (4, 5) else None))
+            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired "
+                            f"dtype={dtype}")
+
+        def convert(t: Tensor) -> Tensor:
+            return t.to(device, dtype if t.is_floating_point() else None,
+                        memory_format=memory_format if t.dim() in (4, 5) else None)
+
+        return self._apply(convert)
 
     def type(self, dst_type: Any) -> Any:
         """Convert all parameters and buffers, integer ones too, to `dst_type`. Returns self."""
-        return self._apply(lambda t: t.type(dst_type))  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.type(dst_type))
 
     def float(self) -> Any:
         """Convert floating parameters and buffers to float32. Returns self."""
@@ -382,11 +392,11 @@ class Module(Stateful, Hookable):
 
     def cpu(self) -> Any:
         """Move to the host's memory. Returns self."""
-        return self._apply(lambda t: t.cpu())  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.cpu())
 
     def cuda(self, device: Any = None) -> Any:
         """Move to a GPU. Raises RuntimeError where there is none that we can compute on."""
-        return self._apply(lambda t: t.cuda(device))  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.cuda(device))
 
     def share_memory(self) -> Any:
         """Returns self: on the CPU, worker processes get the parameters when they are forked."""
@@ -428,7 +438,7 @@ class _NoSuchAttribute(AttributeError):
     def __str__(self) -> str:
         import difflib
 
-        nearest = difflib.get_close_matches(self.name, dir(self._module), 1)
+        nearest = difflib.get_close_matches(str(self.name), dir(self._module), 1)
         if "_modules" not in self._module.__dict__:
             return f"{self.args[0]}: Module.__init__() has not run; call super().__init__() first."
         return self.args[0] + (f". Did you mean '{nearest[0]}'?" if nearest else "")

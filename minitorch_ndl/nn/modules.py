@@ -1,4 +1,4 @@
-"""torch keeps the layers in `nn.modules`; its paths lead here too: ``from minitorch_ndl.nn.modules.loss import MSELoss``."""
+"""torch keeps the layers in `nn.modules`; its paths work here too: ``minitorch_ndl.nn.modules.loss.MSELoss``."""
 
 import sys as _sys
 

@@ -40,8 +40,8 @@ class Parameter(Tensor):
         twin._grad = None  # a copied model starts without gradients, as torch's do
         return twin
 
-    def __repr__(self, **kwargs: Any) -> str:
-        return "Parameter containing:\n" + super().__repr__(**kwargs)
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:  # type: ignore[override]
+        return "Parameter containing:\n" + super().__repr__()
 
 
 class Buffer(Tensor):
@@ -51,6 +51,7 @@ class Buffer(Tensor):
     """
 
     _prefix = "tensor"
+    persistent: bool
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
         tensor = _shared(cls, data)

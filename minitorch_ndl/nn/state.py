@@ -87,7 +87,8 @@ class Stateful(Hookable):
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
+                        assign: bool = False) -> IncompatibleKeys:
         """Copy the tensors of `state_dict` into this module's own (or, with `assign`, put them in their place).
 
         Raises RuntimeError with a list of everything that doesn't fit: shapes, and if `strict` names that are missing
@@ -147,18 +148,18 @@ class Stateful(Hookable):
                 continue
             source = state_dict[key]
             if not isinstance(source, Tensor):
-                error_msgs.append(f'While copying the parameter named "{key}", expected ndl.Tensor or Tensor-like object '
-                                  f"from checkpoint but received {type(source)}")
+                error_msgs.append(f'While copying the parameter named "{key}", expected ndl.Tensor or Tensor-like '
+                                  f"object from checkpoint but received {type(source)}")
                 continue
             if not tensor.shape and source.shape == (1,):  # as very old checkpoints have it
                 source = source[0]
             if source.shape != tensor.shape:
-                error_msgs.append(f"size mismatch for {key}: copying a param with shape {source.shape} from checkpoint, "
-                                  f"the shape in current model is {tensor.shape}.")
+                error_msgs.append(f"size mismatch for {key}: copying a param with shape {source.shape} from "
+                                  f"checkpoint, the shape in current model is {tensor.shape}.")
             elif local_metadata.get("assign_to_params_buffers"):
                 copies.append(lambda name=name, tensor=tensor, source=source: self._assign(name, tensor, source))
             else:
-                copies.append(lambda tensor=tensor, source=source: tensor.copy_(source))  # type: ignore[attr-defined]
+                copies.append(lambda tensor=tensor, source=source: tensor.copy_(source))
         if type(self).set_extra_state is not Stateful.set_extra_state:
             if prefix + _EXTRA in state_dict:
                 copies.append(lambda: self.set_extra_state(state_dict[prefix + _EXTRA]))
@@ -187,7 +188,7 @@ class Stateful(Hookable):
         return self._listen("save_pre", hook)
 
     def register_state_dict_post_hook(self, hook: Callable) -> Handle:
-        """Call ``hook(module, state_dict, prefix, local_metadata)`` after `state_dict` has collected; it may change it."""
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after `state_dict`, whose result it may change."""
         return self._listen("save", (hook, False))
 
     def _register_state_dict_hook(self, hook: Callable) -> Handle:

@@ -27,7 +27,7 @@ class Stateless(Module):
         if calls is None:  # somebody's subclass of ReLU, say, which does what it wants
             return
         cls._settings = tuple(cls.__annotations__)
-        cls.__init__ = _constructor(cls)  # type: ignore[misc]
+        cls.__init__ = _constructor(cls)  # type: ignore[method-assign]
         if "forward" not in cls.__dict__:
             cls.forward = cls._make_forward(calls)  # type: ignore[method-assign]
 

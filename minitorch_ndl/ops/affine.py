@@ -56,8 +56,8 @@ def linear(xp, input, weight, bias=None):
             out += bias
         except ValueError:
             raise RuntimeError(f"The expanded size of the tensor ({out.shape[-1]}) must match the existing size "
-                               f"({(*bias.shape, 1)[-1]}): linear: weight {weight.shape} makes {out.shape[-1]} features, "
-                               f"but bias has shape {bias.shape}; expected ({out.shape[-1]},).") from None
+                               f"({(*bias.shape, 1)[-1]}): linear: weight {weight.shape} makes {out.shape[-1]} "
+                               f"features, but bias has shape {bias.shape}; expected ({out.shape[-1]},).") from None
     return out
 
 
@@ -66,8 +66,8 @@ def _mismatch(input: tuple, weight: tuple) -> RuntimeError:
         return RuntimeError(f"both arguments to linear need to be at least 1D, but they are 0D and {len(weight)}D; "
                             f"expected input (..., in), weight (out, in). Use x.reshape(1, 1) for a single number.")
     if len(weight) not in (1, 2):
-        return RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {len(weight)}D: linear: weight has "
-                            f"shape {weight}; expected (out, in).")
+        return RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {len(weight)}D: linear: weight "
+                            f"has shape {weight}; expected (out, in).")
     expected, given, rows = weight[-1], input[-1], math.prod(input[:-1])
     if len(input) > 2 and math.prod(input[1:]) == expected:
         fix = "Flatten the input first: x.flatten(1)."
@@ -75,10 +75,12 @@ def _mismatch(input: tuple, weight: tuple) -> RuntimeError:
         fix = "The weight seems to be transposed: it is (out, in)."
     else:
         fix = "Check in_features, or flatten the input first."
-    words = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{given} and {expected}x{weight[0]})" if len(weight) == 2 \
-        else f"size mismatch, got input ({rows}), mat ({rows}x{given}), vec ({expected})"
-    return RuntimeError(f"{words}: linear: input has {given} features, weight expects {expected} (input {input}, weight "
-                        f"{weight}). {fix}")
+    if len(weight) == 2:
+        words = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{given} and {expected}x{weight[0]})"
+    else:
+        words = f"size mismatch, got input ({rows}), mat ({rows}x{given}), vec ({expected})"
+    return RuntimeError(f"{words}: linear: input has {given} features, weight expects {expected} (input {input}, "
+                        f"weight {weight}). {fix}")
 
 
 @composite(on="torch functional", out=False)

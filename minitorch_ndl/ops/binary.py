@@ -117,9 +117,10 @@ def div_rounded(xp, input, other, mode: str):
     """The quotient, rounded to an integer value."""
     _no_zeros(input, other)
     if mode == "floor":
-        return xp.floor_divide(input, other)
+        return _divided(xp, input, other, "floor_divide")
     if input.dtype.kind == "f":
-        return xp.trunc(input / other)
+        quotient = input / other
+        return xp.trunc(quotient, out=quotient) if quotient.ndim else xp.trunc(quotient)
     quotient = xp.floor_divide(input, other)  # one too low where it is negative and not exact
     return quotient + ((quotient < 0) & (quotient * other != input)).astype(input.dtype)
 
@@ -129,6 +130,26 @@ def _no_zeros(input: Any, other: Any) -> None:
         raise NotImplementedError("\"div_floor\" not implemented for 'Bool'; convert it first, with .int().")
     if input.dtype.kind in "iu" and input.size and not other.all():
         raise RuntimeError("ZeroDivisionError: an integer tensor is divided by zero; floats would give inf or nan.")
+
+
+def _divided(xp: Any, x: Any, y: Any, ufunc: str) -> Any:
+    """``xp.floor_divide(x, y)``, ``xp.remainder(x, y)`` or ``xp.fmod(x, y)``, but in a quarter of the time for float32:
+    in double precision the quotient is exact enough and the remainder exact, unless the quotient is huge or no number."""
+    whole = x.flags.c_contiguous and (not y.ndim or (y.shape == x.shape and y.flags.c_contiguous))
+    if x.dtype == xp.float32 and x.size > 4096 and whole:
+        out = xp.empty_like(x)
+        a_s, b_s, outs = x.reshape(-1), y.reshape(-1), out.reshape(-1)
+        for start in range(0, x.size, 8192):  # pieces that stay in the cache
+            piece = slice(start, start + 8192)
+            a, b = a_s[piece].astype(xp.float64), (b_s[piece] if y.ndim else b_s).astype(xp.float64)
+            quotient = a / b
+            if not (-2.0 ** 28 < quotient.min() and quotient.max() < 2.0 ** 28):
+                break
+            (xp.trunc if ufunc == "fmod" else xp.floor)(quotient, out=quotient)
+            outs[piece] = quotient if ufunc == "floor_divide" else a - quotient * b
+        else:
+            return out
+    return getattr(xp, ufunc)(x, y)
 
 
 def _undefined(name: str) -> Any:
@@ -143,7 +164,7 @@ def _undefined(name: str) -> Any:
 def floor_divide(xp, input, other):
     """The quotient, rounded down to an integer value: ``input // other``."""
     _no_zeros(input, other)
-    return xp.floor_divide(input, other)
+    return _divided(xp, input, other, "floor_divide")
 
 
 @op(input=lambda g: g,
@@ -156,7 +177,7 @@ def remainder(xp, input, other):
     (tensor([2, 1]), tensor([-1,  1]))
     """
     _no_zeros(input, other)
-    return xp.remainder(input, other)
+    return _divided(xp, input, other, "remainder")
 
 
 @op(input=lambda g: g,
@@ -164,7 +185,7 @@ def remainder(xp, input, other):
 def fmod(xp, input, other):
     """What is left of the division, with the sign of `input`, as in C."""
     _no_zeros(input, other)
-    return xp.fmod(input, other)
+    return _divided(xp, input, other, "fmod")
 
 
 # --- powers ---------------------------------------------------------------------------------------------------------
@@ -302,9 +323,9 @@ def clamp(xp, input, min=None, max=None):
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if min is None:
-        return xp.minimum(input, max)
-    out = xp.maximum(input, min)
+    if input.dtype.kind == "f" and input.size > 4096:  # one pass, and faster than comparing with one bound alone
+        return xp.clip(input, -math.inf if min is None else min, math.inf if max is None else max)
+    out = input if min is None else xp.maximum(input, min)
     return out if max is None else xp.minimum(out, max)
 
 
@@ -393,8 +414,18 @@ def logaddexp(xp, input, other):
     >>> ndl.logaddexp(ndl.tensor([1000.0]), ndl.tensor([1000.0]))
     tensor([1000.6931])
     """
-    top, gap = xp.maximum(input, other), -xp.abs(input - other)
-    return xp.where(gap == gap, top + F.log1p(xp.exp(gap)), top)  # no gap between infinities
+    return _logadd(xp, input, other, xp.exp, 1.0)
+
+
+def _logadd(xp: Any, x: Any, y: Any, exp: Any, scale: float) -> Any:
+    """The larger one + scale * log(1 + exp(smaller - larger))."""
+    top, small = xp.maximum(x, y), exp(-xp.abs(x - y))
+    sum = small + 1
+    log = xp.log(sum)  # what `sum` lost of `small` comes back in first order: log1p in half the time
+    log += (small - (sum - 1)) / sum
+    out = top + (log if scale == 1 else log * scale)
+    lost = out != out
+    return xp.where(lost, top, out) if lost.any() else out  # inf - inf
 
 
 @op(input=lambda g, input, other: g / (F.exp2(other - input) + 1),
@@ -402,8 +433,7 @@ def logaddexp(xp, input, other):
     promote="number", check=_floats("logaddexp2"))
 def logaddexp2(xp, input, other):
     """``log2(2 ** input + 2 ** other)``, without overflow."""
-    top, gap = xp.maximum(input, other), -xp.abs(input - other)
-    return xp.where(gap == gap, top + F.log1p(xp.exp2(gap)) / math.log(2), top)
+    return _logadd(xp, input, other, xp.exp2, 1 / math.log(2))
 
 
 @op(input=lambda g, input, other: F.where(input == 0, F.where(other <= 0, 0.0, F.xlogy(g, other)), F.xlogy(g, other)),
@@ -482,9 +512,11 @@ def lerp(xp, input, end, weight):
     """
     if input.dtype.kind != "f":
         raise errors.not_implemented("lerp", input)
-    gap = end - input
-    near, far = weight < 0.5, end - gap * (1 - weight)  # from whichever end is nearer: exact at both
-    return xp.where(near, input + weight * gap, far)
+    gap, near = end - input, weight < 0.5  # from whichever end is nearer: exact at both
+    if near.all():
+        return input + gap * weight
+    far = end - gap * (1 - weight)
+    return xp.where(near, input + gap * weight, far) if near.any() else far
 
 
 @op(input=lambda g: g,
@@ -493,8 +525,17 @@ def lerp(xp, input, end, weight):
     promote="number", inplace=True)
 def addcmul(xp, input, tensor1, tensor2, *, value: float = 1):
     """``input + value * tensor1 * tensor2``."""
-    product = tensor1 * tensor2
-    return input + (product if value == 1 else product * (value if input.dtype.kind == "f" else int(value)))
+    return _plus(input, tensor1 * tensor2, value if input.dtype.kind == "f" else int(value))
+
+
+def _plus(x: Any, term: Any, factor: Any) -> Any:
+    """``x + factor * term``, in the memory of `term` if it is large enough."""
+    if factor != 1:
+        term *= factor
+    if term.shape != x.shape:
+        return x + term
+    term += x
+    return term
 
 
 def _no_integers(args: Any) -> None:
@@ -509,8 +550,7 @@ def _no_integers(args: Any) -> None:
     promote="number", inplace=True, check=("biu", _no_integers))
 def addcdiv(xp, input, tensor1, tensor2, *, value: float = 1):
     """``input + value * tensor1 / tensor2``."""
-    quotient = tensor1 / tensor2
-    return input + (quotient if value == 1 else quotient * value)
+    return _plus(input, tensor1 / tensor2, value)
 
 
 @composite(on="torch")

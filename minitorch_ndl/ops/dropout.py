@@ -108,12 +108,11 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     """Dropout of whole channels, (N, C, H, W)."""
     _check(p)
     if input.ndim not in (3, 4):
-        _warn("dropout2d", f"Received a {input.ndim}-D input to dropout2d, which is deprecated and will result in an error "
-              "in a future release. To retain the behavior and silence this warning, please use dropout instead.")
+        _warn_of_dimensions("dropout2d", input.ndim)
     if input.ndim == 3:
-        _warn("dropout2d", "Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
-              "- input is interpreted as shape (N, C, L), where C is the channel dim. To maintain this, please switch to "
-              "using dropout1d instead.")
+        warnings.warn("dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior "
+                      "is desired - input is interpreted as shape (N, C, L), where C is the channel dim. To maintain "
+                      "this, please switch to using dropout1d instead.", stacklevel=4)
     return _dropped(input, p, training, inplace, channels=True)
 
 
@@ -122,10 +121,11 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
     """Dropout of whole channels, (N, C, D, H, W) or (C, D, H, W)."""
     _check(p)
     if input.ndim not in (4, 5):
-        _warn("dropout3d", f"Received a {input.ndim}-D input to dropout3d, which is deprecated and will result in an error "
-              "in a future release. To retain the behavior and silence this warning, please use dropout instead.")
+        _warn_of_dimensions("dropout3d", input.ndim)
     return _of_channels(input, p, training, inplace, batched=input.ndim == 5)
 
 
-def _warn(name: str, text: str) -> None:
-    warnings.warn(f"{name}: {text}", stacklevel=5)
+def _warn_of_dimensions(name: str, ndim: int) -> None:
+    warnings.warn(f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a "
+                  f"future release. To retain the behavior and silence this warning, please use dropout instead.",
+                  stacklevel=5)

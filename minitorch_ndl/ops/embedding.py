@@ -35,8 +35,9 @@ def rows(xp, weight, index, padding_idx: object = None, scale_grad_by_freq: bool
 def _out_of_range(xp: Any, index: Any, shape: Shape) -> IndexError:
     first = int(((index < 0) | (index >= shape[0])).argmax())
     at = tuple(int(i) for i in xp.unravel_index(first, index.shape))
-    return IndexError(f"index out of range in self: embedding: index {int(index.reshape(-1)[first])} at position {at}, but "
-                      f"weight has {shape[0]} rows (shape {shape}); expected 0 to {shape[0] - 1}. Check num_embeddings.")
+    return IndexError(f"index out of range in self: embedding: index {int(index.reshape(-1)[first])} at position {at}, "
+                      f"but weight has {shape[0]} rows (shape {shape}); expected 0 to {shape[0] - 1}. Check "
+                      f"num_embeddings.")
 
 
 @op(input=lambda g, index: F.rows(g, index, None, False), on="", out=False)
@@ -50,7 +51,8 @@ def rows_added(xp, input, index, shape: Shape):
     return out
 
 
-@op(input=lambda g, index, padding_idx, by_frequency: F.rows_settled(g, index, padding_idx, by_frequency), on="", out=False)
+@op(input=lambda g, index, padding_idx, by_frequency: F.rows_settled(g, index, padding_idx, by_frequency),
+    on="", out=False)
 def rows_settled(xp, input, index, padding_idx: object, by_frequency: bool):
     """The table with its padding row set to zero, and its rows divided by the number of times that they were used."""
     out = input.copy()
@@ -79,9 +81,9 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     if not isinstance(weight, Tensor):
         raise errors.not_a_tensor("embedding", "weight", 2, weight)
     if input._array.dtype not in (dtypes.int64.numpy, dtypes.int32.numpy):
-        raise RuntimeError(f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
-                           f"Int; but got {errors._title(input._array.dtype)}Tensor instead (while checking arguments for "
-                           f"embedding). Use input.long().")
+        raise RuntimeError(f"Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+                           f"Long, Int; but got {errors._title(input._array.dtype)}Tensor instead (while checking "
+                           f"arguments for embedding). Use input.long().")
     if weight.ndim != 2:
         raise RuntimeError(f"'weight' must be 2-D; embedding got shape {tuple(weight.shape)}, expected (V, D).")
     if padding_idx is not None:

@@ -174,8 +174,8 @@ def _checked(name: str, input: Tensor, target: Any, weight: Any) -> None:
                            f"are integers: use target.long(). (Class probabilities have the input's shape.)")
     if weight is not None:
         if weight.shape != (classes,):
-            raise RuntimeError(f"weight tensor should be defined either for all {classes} classes or no classes but got "
-                               f"weight tensor of shape: {list(weight.shape)}")
+            raise RuntimeError(f"weight tensor should be defined either for all {classes} classes or no classes but "
+                               f"got weight tensor of shape: {list(weight.shape)}")
         if weight.dtype != input.dtype:
             raise RuntimeError(f"expected scalar type {errors._title(input._array.dtype)} but found "
                                f"{errors._title(weight._array.dtype)}: {name}: weight must have the input's dtype.")
@@ -223,7 +223,8 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     ignore_index     the label of elements that don't count
     label_smoothing  how much of each target is spread over all classes
 
-    Raises IndexError for labels that are no class. https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    Raises IndexError for labels that are no class.
+    https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
 
     >>> ndl.nn.functional.cross_entropy(ndl.zeros(2, 10), ndl.tensor([3, 4]))
     tensor(2.3026)
@@ -244,7 +245,8 @@ def _of_probabilities(input: Tensor, target: Tensor, weight: Any, reduction: str
     if not target.is_floating_point():
         raise RuntimeError(f"Expected floating point type for target with class probabilities, got "
                            f"{errors._title(target._array.dtype)}: cross_entropy: a target of the input's shape "
-                           f"{tuple(input.shape)} means probabilities; use target.float(). Labels have one dimension less.")
+                           f"{tuple(input.shape)} means probabilities; use target.float(). Labels have "
+                           f"one dimension less.")
     dim = 0 if input.ndim == 1 else 1
     classes = input.shape[dim]
     if smoothing:
@@ -293,8 +295,9 @@ def softmax_loss(input, target):
 def _only_floats(words: str, *tensors: Tensor) -> None:
     for tensor in tensors:
         if tensor._array.dtype.kind != "f":
-            raise NotImplementedError(f"\"{words}\" not implemented for '{errors._title(tensor._array.dtype)}': losses are "
-                                      f"computed from floats; convert the input first, for example with .float().")
+            raise NotImplementedError(f"\"{words}\" not implemented for '{errors._title(tensor._array.dtype)}': "
+                                      f"losses are computed from floats; convert the input first, for example with "
+                                      f".float().")
 
 
 def pair(name: str, input: Any, target: Any, weight: Any = None) -> None:
@@ -304,8 +307,8 @@ def pair(name: str, input: Any, target: Any, weight: Any = None) -> None:
             raise errors.not_a_tensor(name, which, i, value)
     if target._array.shape != input._array.shape:
         warnings.warn(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This "
-                      f"will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-                      stacklevel=5)
+                      f"will likely lead to incorrect results due to broadcasting. Please ensure they have the same "
+                      f"size.", stacklevel=5)
     if weight is not None and weight.shape != input.shape:
         raise ValueError(f"Weights and input must have the same size: {name}: {tuple(weight.shape)} and "
                          f"{tuple(input.shape)}.")
@@ -379,7 +382,7 @@ def bowl(xp, input, beta: float):
 
 @composite(on="functional", out=False)
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
-    """The mean of |d| for d = input - target, but d² / (2 beta) (plus a constant) where |d| is below `beta`. Any shape.
+    """The mean of |d| - beta / 2, where d = input - target, but of d² / (2 beta) where |d| is below `beta`. Any shape.
 
     >>> ndl.nn.functional.smooth_l1_loss(ndl.tensor([0.0, 0.0]), ndl.tensor([1.0, 3.0]))
     tensor(1.5000)
@@ -394,7 +397,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
 
 @composite(on="functional", out=False)
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
-    """`delta` times `smooth_l1_loss` with that beta: d² / 2 for small d, delta |d| (less a constant) for large. Any shape.
+    """The mean of d² / 2, where d = input - target, but of delta (|d| - delta / 2) where |d| is above. Any shape.
 
     >>> ndl.nn.functional.huber_loss(ndl.tensor([0.0, 0.0]), ndl.tensor([1.0, 3.0]))
     tensor(1.5000)
@@ -433,8 +436,8 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
                          f"deprecated. Please ensure they have the same size.")
     if target._array.dtype != input._array.dtype:
         raise RuntimeError(f"Found dtype {errors._title(target._array.dtype)} but expected "
-                           f"{errors._title(input._array.dtype)}: binary_cross_entropy: convert the target, for example "
-                           f"with .float().")
+                           f"{errors._title(input._array.dtype)}: binary_cross_entropy: convert the target, for "
+                           f"example with .float().")
     for name, values in (("input", input._array), ("target", target._array)):
         if values.size and not (values.min() >= 0 and values.max() <= 1):
             raise RuntimeError(f"all elements of {name} should be between 0 and 1; binary_cross_entropy got "
@@ -473,8 +476,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     if target._array.dtype.kind != "f":
         raise RuntimeError(f"result type {errors._title(input._array.dtype)} can't be cast to the desired output type "
-                           f"{errors._title(target._array.dtype)}: binary_cross_entropy_with_logits: targets are floats; "
-                           f"use target.float().")
+                           f"{errors._title(target._array.dtype)}: binary_cross_entropy_with_logits: targets are "
+                           f"floats; use target.float().")
     if pos_weight is None:
         losses = F.surprise_of_logits(input, target)
     else:

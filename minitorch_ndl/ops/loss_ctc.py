@@ -1,8 +1,9 @@
-"""Connectionist temporal classification: how likely a sequence of labels is, when nobody says which frame belongs to which.
+"""Connectionist temporal classification: how likely labels are, when nobody says which frame belongs to which.
 
 A path names a class for each frame; it spells the labels when repetitions are merged and then blanks removed. Paths are
 summed up frame by frame, over the labels with a blank around each: 2 S + 1 states.
-A. Graves et al., "Connectionist temporal classification", 2006. https://pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
+A. Graves et al., "Connectionist temporal classification", 2006.
+https://pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def _emitted(xp: Any, log_probs: Any, states: Any) -> Any:
 
 
 def _no_second(*args: Any) -> Any:
-    raise NotImplementedError("the derivative for '_ctc_loss_backward' is not implemented: ctc_loss has no second-order "
-                              "gradient; leave create_graph=True away.")
+    raise NotImplementedError("the derivative for '_ctc_loss_backward' is not implemented: ctc_loss has no "
+                              "second-order gradient; leave create_graph=True away.")
 
 
 @op(g=_no_second, log_probs=_no_second, on="", out=False)
@@ -127,8 +128,8 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     if not 0 <= blank < classes:
         raise RuntimeError(f"blank must be in label range: ctc_loss got blank={blank} for {classes} classes")
     if inputs.size and inputs.max() > frames:
-        raise RuntimeError(f"Expected input_lengths to have value at most {frames}, but got value {inputs.max()} (ctc_loss: "
-                           f"log_probs has {frames} frames)")
+        raise RuntimeError(f"Expected input_lengths to have value at most {frames}, but got value {inputs.max()} "
+                           f"(ctc_loss: log_probs has {frames} frames)")
     rows = _rows(backend.to_numpy(targets._array), labels, n)
     send = backend.of_type(type(log_probs._array)).from_numpy
     losses = F.ctc_each(log_probs, wrap(send(rows)), wrap(send(inputs)), wrap(send(labels)), blank, zero_infinity)
@@ -149,7 +150,8 @@ def _rows(targets: np.ndarray, lengths: np.ndarray, n: int) -> np.ndarray:
     longest = int(lengths.max()) if lengths.size else 0
     if targets.ndim == 1:
         if targets.size < lengths.sum():
-            raise RuntimeError(f"ctc_loss: targets has {targets.size} labels, but target_lengths add up to {lengths.sum()}")
+            raise RuntimeError(f"ctc_loss: targets has {targets.size} labels, but target_lengths add up to "
+                               f"{lengths.sum()}")
         rows = np.zeros((n, longest), np.int64)
         rows[np.arange(longest) < lengths[:, None]] = targets[:lengths.sum()]
         return rows

@@ -11,12 +11,12 @@ from ..faces import F
 from ..tensor import Tensor
 from .loss import _of_labels, pair, reduced, reduction_of
 
-# --- one score or pair of vectors each, with targets of 1 and -1 ---------------------------------------------------------
+# --- one score or pair of vectors each, with targets of 1 and -1 ------------------------------------------------------
 
 
 @composite(on="functional torch", out=False)
 def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
-    """The mean of max(0, -y (x1 - x2) + margin): y = 1 says that x1 should be the larger one, -1 that x2 should. Any shape.
+    """The mean of max(0, -y (x1 - x2) + margin): y = 1 says that x1 should be larger, -1 that x2 should. Any shape.
 
     >>> ones = ndl.ones(2)
     >>> ndl.nn.functional.margin_ranking_loss(ndl.tensor([1.0, 3.0]), ndl.tensor([2.0, 2.0]), ones)
@@ -55,8 +55,8 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
     if target.ndim not in (0, 1):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if not input1.ndim == input2.ndim == target.ndim + 1:
-        raise RuntimeError(f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs with "
-                           f"sizes {list(input1.shape)} and {list(input2.shape)}.")
+        raise RuntimeError(f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs "
+                           f"with sizes {list(input1.shape)} and {list(input2.shape)}.")
     square1, square2 = (input1 * input1).sum(-1) + 1e-12, (input2 * input2).sum(-1) + 1e-12
     cosine = (input1 * input2).sum(-1) / (square1 * square2).sqrt()
     like = F.where(target == 1, 1 - cosine, 0.0)
@@ -70,7 +70,8 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
 def _per_class(name: str, input: Tensor, target: Tensor, labels: bool) -> Tensor:
     """`input` as (N, C). Raises RuntimeError if the shapes do not fit."""
     expected = input.shape[:-1] if labels else input.shape
-    if input.ndim not in (1, 2) or not input.shape[-1] or (target.shape != expected and (target.numel() != 1 or not labels)):
+    fits = target.shape == expected or (labels and target.numel() == 1)
+    if input.ndim not in (1, 2) or not input.shape[-1] or not fits:
         raise RuntimeError(f"inconsistent target size: {name} of input {tuple(input.shape)} and target "
                            f"{tuple(target.shape)}; expected (N, C) and {'labels (N)' if labels else '(N, C)'}.")
     return input.reshape(-1, input.shape[-1])
@@ -135,19 +136,21 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
 
 
 @composite(on="functional torch", out=False)
-def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None,
-                        reduction="mean"):
+def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None,
+                        reduce=None, reduction="mean"):
     """The mean of max(0, |a - p| - |a - n| + margin): the positive should be nearer to the anchor than the negative.
 
     Vectors (N, D) or (D); `p`: of which norm; `swap`: |p - n| counts instead of |a - n| where it is smaller.
     """
     reduction = reduction_of(size_average, reduce, reduction)
     if not anchor.ndim == positive.ndim == negative.ndim:
-        raise RuntimeError(f"The anchor, positive, and negative tensors are expected to have the same number of dimensions, "
-                           f"but got: anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs")
+        raise RuntimeError(f"The anchor, positive, and negative tensors are expected to have the same number of "
+                           f"dimensions, but got: anchor {anchor.ndim}D, positive {positive.ndim}D, and negative "
+                           f"{negative.ndim}D inputs")
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
-    return _triplets(lambda a, b: F.pairwise_distance(a, b, p, eps), anchor, positive, negative, margin, swap, reduction)
+    distance = lambda a, b: F.pairwise_distance(a, b, p, eps)
+    return _triplets(distance, anchor, positive, negative, margin, swap, reduction)
 
 
 @composite(on="functional", out=False)
@@ -160,7 +163,8 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
     return _triplets(distance_function or F.pairwise_distance, anchor, positive, negative, margin, swap, reduction)
 
 
-def _triplets(distance: Any, anchor: Any, positive: Any, negative: Any, margin: float, swap: bool, reduction: str) -> Any:
+def _triplets(distance: Any, anchor: Any, positive: Any, negative: Any, margin: float, swap: bool,
+              reduction: str) -> Any:
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = F.minimum(far, distance(positive, negative))
@@ -171,7 +175,8 @@ def _triplets(distance: Any, anchor: Any, positive: Any, negative: Any, margin: 
 
 
 @composite(on="functional", out=False)
-def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"):
+def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
+                     reduction="mean"):
     """The mean of exp(x) - y x, for log-rates x and counts y; without `log_input`, of x - y log(x + eps) for rates x.
 
     full  add Stirling's approximation of log(y!)
@@ -204,8 +209,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     if var.shape != input.shape:
         if var.shape == input.shape[:-1]:
             var = var.unsqueeze(-1)
-        elif not (var.shape[:-1] == input.shape[:-1] and var.shape[-1] == 1) \
-                and not (var.ndim == input.ndim and all(a in (1, b) for a, b in zip(var.shape, input.shape, strict=True))):
+        elif var.ndim != input.ndim or any(a not in (1, b) for a, b in zip(var.shape, input.shape, strict=True)):
             raise ValueError(f"var is of incorrect size: {tuple(var.shape)} for input {tuple(input.shape)}")
     pair("gaussian_nll_loss", input, target)
     with no_grad():

@@ -5,6 +5,7 @@ NaN counts as larger than every number, as in torch. Where elements tie, sorts k
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import errors
@@ -71,15 +72,34 @@ def topk(xp, input, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
     if not input.ndim:
         return input.copy(), xp.zeros((), xp.int64)
     if 0 < k * 8 < n:  # find them first, then put only them in order
-        cut = n - k if largest else k - 1
-        some = xp.argpartition(input, cut, axis)
-        some = some[(slice(None),) * axis + (slice(cut, None) if largest else slice(None, k),)]
-        some = xp.sort(some, axis)  # so that elements that tie keep their order
-        rank = _order(xp, xp.take_along_axis(input, some, axis), axis, largest)
-        indices = xp.take_along_axis(some, rank, axis)
+        found = _best(xp, xp.ascontiguousarray(xp.moveaxis(input, axis, -1)), k, largest)
+        found = xp.moveaxis(xp.sort(found, -1), -1, axis)  # sorted, so that elements that tie keep their order
+        rank = _order(xp, xp.take_along_axis(input, found, axis), axis, largest)
+        indices = xp.take_along_axis(found, rank, axis)
     else:
         indices = _order(xp, input, axis, largest)[(slice(None),) * axis + (slice(None, k),)]
     return xp.take_along_axis(input, indices, axis), indices
+
+
+def _best(xp: Any, x: Any, k: int, largest: bool) -> Any:
+    """Where the `k` best elements of the last dimension are, in any order.
+
+    They lie in the k groups with the best best elements, so only those need a closer look.
+    """
+    n = x.shape[-1]
+    size = math.isqrt(n // k)  # of a group: every `groups`-th element
+    if size < 4:
+        cut = n - k if largest else k - 1
+        found = xp.argpartition(x, cut, -1)
+        return found[..., cut:] if largest else found[..., :k]
+    groups = n // size
+    first = x[..., :groups * size].reshape(*x.shape[:-1], size, groups)
+    peaks = first.max(-2) if largest else xp.fmin.reduce(first, axis=-2)  # NaN is larger than everything
+    best = _best(xp, peaks, k, largest)[..., None, :] + groups * xp.arange(size)[:, None]
+    some = best.reshape(*x.shape[:-1], size * k)
+    rest = xp.broadcast_to(xp.arange(groups * size, n), (*x.shape[:-1], n - groups * size))
+    some = xp.concatenate([some, rest], -1)
+    return xp.take_along_axis(some, _best(xp, xp.take_along_axis(x, some, -1), k, largest), -1)
 
 
 # --- one element by its rank ------------------------------------------------------------------------------------------

@@ -52,6 +52,8 @@ def reshape(xp, input, shape: Sizes):
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
+    if shape and min(shape) < -1:  # NumPy would take it for -1
+        raise _does_not_fit(shape, input)
     try:
         return input.reshape(shape)
     except ValueError:

@@ -1,0 +1,334 @@
+"""Normalization: elements minus their mean, over their standard deviation, times a learned weight, plus a learned bias.
+
+One operation, `standardize`, carries them; they differ in whose mean it is:
+
+    batch_norm      of a channel, over all images and places      weight and bias: one for each channel
+    instance_norm   of a channel in an image, over its places     the same
+    group_norm      of some channels in an image                  the same
+    layer_norm      of the last dimensions                        one for each element of these
+    rms_norm        layer_norm without subtracting the mean
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from .. import dtypes, errors
+from ..autograd.grad_mode import no_grad
+from ..composite import composite
+from ..faces import F
+from ..fused import fused
+from ..tensor import Tensor, wrap
+from .reduce import count
+from .special import single
+from .sums import total
+
+Axes = tuple  # over which the mean is taken
+Shape = tuple  # of weight and bias beside the input: (1, C, 1, 1), say
+
+
+def _standardized(input, weight, bias, mean, var, axes, shape, eps, center=True, moments=None):
+    if mean is None:
+        x = input - input.mean(axes, True) if center else input
+        var = (x * x).mean(axes, True)
+    else:
+        x, var = input - mean.reshape(shape), var.reshape(shape)
+    out = x / (var + eps).sqrt()
+    if weight is not None:
+        out = out * weight.reshape(shape)
+    return out if bias is None else out + bias.reshape(shape)
+
+
+@fused(reference=_standardized, on="", constants=("mean", "var"))
+class standardize:
+    """``(input - mean) / sqrt(var + eps) * weight + bias``. Without `mean` and `var`, the input's own are taken over
+    `axes` (and left in `moments`); without `center`, its mean is taken to be 0."""
+
+    def forward(xp, input, weight=None, bias=None, mean=None, var=None, axes: Axes = (), shape: Shape = (),
+                eps: float = 1e-5, center: bool = True, moments: object = None):
+        x = single(input)
+        own = mean is None
+        if own:
+            n = count(x.shape, axes)
+            if center:
+                mean = total(xp, x, axes, True) / x.dtype.type(n)
+                x = x - mean
+            var = total(xp, x * x, axes, True) / x.dtype.type(n)
+            if moments is not None:
+                moments.extend((mean, var))
+        else:
+            x, var = x - single(mean).reshape(shape), single(var).reshape(shape)
+        scale = 1 / xp.sqrt(var + eps)
+        normal = xp.multiply(x, scale, out=x if x is not input and (own or x.size) else None)
+        out = normal
+        if weight is not None:
+            out = normal * single(weight).reshape(shape)
+        if bias is not None:
+            out = xp.add(out, single(bias).reshape(shape), out=None if out is normal else out)
+        return (out.astype(input.dtype, copy=False), normal, scale, weight, bias, axes if own else None, shape, center)
+
+    def backward(xp, needs, g, normal, scale, weight, bias, axes, shape, center):
+        """With y the normalized input, and h its gradient: (h - mean(h) - y * mean(h * y)) / sqrt(var + eps)."""
+        dtype, g = g.dtype, single(g)
+        others = tuple(i for i, n in enumerate(shape) if n == 1)  # where weight and bias are broadcast
+        of_weight = of_bias = grad = None
+        steady = axes is not None and (weight is None or others == axes)  # the weight is the same in all of a mean
+        part = g * normal if needs[1] or (needs[0] and axes is not None) else None
+        if needs[1] or (needs[0] and steady and weight is not None):
+            of_weight = total(xp, part, others, True)
+        if needs[2] or (needs[0] and steady and weight is not None and center):
+            of_bias = total(xp, g, others, True)
+        if needs[0]:
+            w = None if weight is None else single(weight).reshape(shape)
+            if axes is None:
+                grad = g * (scale if w is None else scale * w)
+            else:
+                n = g.dtype.type(count(g.shape, axes))
+                if weight is None:
+                    h, first, second = g, total(xp, g, axes, True) if center else None, total(xp, part, axes, True)
+                elif steady:
+                    h, scale, first, second = g, scale * w, of_bias, of_weight
+                else:
+                    h = g * w
+                    part *= w
+                    first, second = total(xp, h, axes, True) if center else None, total(xp, part, axes, True)
+                grad = xp.multiply(normal, -second / n, out=part)
+                grad += h
+                if center:
+                    grad -= first / n
+                grad *= scale
+            grad = grad.astype(dtype, copy=False)
+        return (grad, None if of_weight is None or not needs[1] else of_weight.reshape(weight.shape).astype(weight.dtype, copy=False),
+                None if of_bias is None or not needs[2] else of_bias.reshape(bias.shape).astype(bias.dtype, copy=False))
+
+
+def _same_dtype(name: str, input: Tensor, *others: Any) -> None:
+    """Parameters and statistics have the input's dtype, or float32 beside float16."""
+    have = input._array.dtype
+    if have.kind != "f":
+        raise errors.not_implemented(name, input._array)
+    for other in others:
+        if other is not None and other._array.dtype != have and (have.char, other._array.dtype.char) != ("e", "f"):
+            raise RuntimeError(f"{name}: mixed dtype (CPU): all inputs must share same datatype; got input {input.dtype!r} "
+                               f"beside {other.dtype!r}. Convert the one or the other, for example with .to(x.dtype).")
+
+
+# --- over the batch ---------------------------------------------------------------------------------------------------
+
+
+def _channel_sizes(name: str, channels: int, **given: Any) -> None:
+    for what, value in given.items():
+        if value is not None and value._array.size != channels:
+            raise RuntimeError(f"{name}: {what} should contain {channels} elements not {value._array.size}; the input has "
+                               f"{channels} channels (its second dimension)")
+        if value is not None and what.startswith("running") and value.requires_grad:
+            raise RuntimeError(f"{name} is not differentiable with respect to argument '{what}'. This input cannot have "
+                               f"requires_grad True.")
+
+
+@no_grad()
+def _track(running_mean: Tensor, running_var: Tensor, moments: list, momentum: float, n: int) -> None:
+    """Let the running statistics follow those of a batch; the variance that they follow divides by n - 1."""
+    mean, var = (m.reshape(-1, running_mean._array.size).mean(0) for m in moments)
+    for running, now in ((running_mean, mean), (running_var, var * (n / (n - 1) if n > 1 else math.nan))):
+        now = wrap(now).to(running.dtype)
+        running.copy_(now * momentum + running * (1 - momentum))
+
+
+def _normalized(name: str, input: Tensor, weight: Any, bias: Any, running_mean: Any, running_var: Any, own: bool,
+                momentum: float, eps: float, axes: Axes) -> Tensor:
+    """`batch_norm` and `instance_norm`: by channel, with the input's `own` statistics or the running ones."""
+    sizes = input._array.shape
+    channels = sizes[1] if len(sizes) > 1 else 0
+    if not own:
+        for what, value in (("running_mean", running_mean), ("running_var", running_var)):
+            if value is None:
+                raise RuntimeError(f"{name}: {what} must be defined in evaluation mode")
+    _channel_sizes(name, channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if (running_mean is None) != (running_var is None):
+        raise ValueError(f"{name}: running_mean and running_var must either both be None or neither be None")
+    if eps < 0:
+        raise ValueError(f"{name} eps must be non-negative, but got {eps}")
+    _same_dtype(name, input, weight, bias, *(() if own and name == "instance_norm" else (running_mean, running_var)))
+    shape = (1, channels, *(1,) * (len(sizes) - 2))
+    if not own:
+        return F.standardize(input, weight, bias, running_mean, running_var, axes, shape, eps)
+    track = running_mean is not None and input._array.size
+    moments: list = []
+    out = F.standardize(input, weight, bias, None, None, axes, shape, eps, True, moments if track else None)
+    if track:
+        _track(running_mean, running_var, moments, momentum, count(sizes, axes))
+    return out
+
+
+def _is_float(name: str, what: str, value: Any) -> None:
+    if value is None or isinstance(value, (str, bool)):
+        raise TypeError(f"{name}(): argument '{what}' must be float, not {type(value).__name__}")
+
+
+@composite(on="functional", out=False)
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Each channel of (N, C, ...) minus its mean over the batch, divided by its standard deviation; then * weight + bias.
+
+    In `training`, the running statistics (if given) take a step of `momentum` towards the batch's, in place; otherwise
+    they are used in the batch's stead. Raises ValueError if, training, there is one value per channel only.
+
+    >>> x = ndl.tensor([[1., 10.], [3., 30.]])
+    >>> ndl.nn.functional.batch_norm(x, None, None, training=True)
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
+    """
+    if not isinstance(training, bool):
+        raise TypeError(f"batch_norm(): argument 'training' (position 6) must be bool, not {type(training).__name__}")
+    shape = input._array.shape
+    if training and len(shape) > 0 and shape[0] * math.prod(shape[2:]) == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    return torch_batch_norm.composite(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+@composite(on="torch", name="batch_norm", out=False)
+def torch_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=True):
+    """`nn.functional.batch_norm`, with its arguments in another order."""
+    _is_float("batch_norm", "momentum", momentum)
+    axes = tuple(i for i in range(input.ndim) if i != 1)
+    return _normalized("batch_norm", input, weight, bias, running_mean, running_var, training, momentum, eps, axes)
+
+
+@composite(on="functional", out=False)
+def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
+                  eps=1e-5):
+    """Each channel of each image in (N, C, ...) minus its mean over the places, divided by its standard deviation; then
+    * weight + bias. With `use_input_stats` the running statistics (if given) follow, as in `batch_norm`; without it, they
+    are used instead. Raises ValueError if there is one place only.
+    """
+    shape = input._array.shape
+    if use_input_stats and math.prod(shape[2:]) == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    return torch_instance_norm.composite(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
+
+
+@composite(on="torch", name="instance_norm", out=False)
+def torch_instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps,
+                        cudnn_enabled=True):
+    """`nn.functional.instance_norm`, with its arguments in another order."""
+    _is_float("instance_norm", "momentum", momentum)
+    return _normalized("instance_norm", input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps,
+                       tuple(range(2, input.ndim)))
+
+
+# --- within each sample -----------------------------------------------------------------------------------------------
+
+
+@composite(on="torch functional", out=False)
+def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enabled=True):
+    """The channels of (N, C, ...) in groups, each group minus its mean, divided by its standard deviation; then
+    * weight + bias, (C,). Raises RuntimeError if the channels don't divide evenly.
+
+    >>> ndl.nn.functional.group_norm(ndl.tensor([[1., 3., 10., 30.]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
+    sizes = input._array.shape
+    if len(sizes) < 2:
+        raise RuntimeError(f"group_norm: Expected at least 2 dimensions for input tensor but received {len(sizes)}")
+    n, c = sizes[:2]
+    if n * (c // num_groups) * math.prod(sizes[2:]) * (num_groups if num_groups < 0 else 1) == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(sizes)}")
+    if num_groups < 0:
+        raise RuntimeError(f"group_norm: Expected num groups to be greater than 0, got {num_groups}")
+    if c % num_groups:
+        raise RuntimeError(f"group_norm: Expected number of channels in input to be divisible by num_groups, but got input "
+                           f"of shape {list(sizes)} and num_groups={num_groups}")
+    for what, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value._array.shape != (c,):
+            raise RuntimeError(f"group_norm: Expected {what} to be a vector of size equal to the number of channels in "
+                               f"input, but got {what} of shape {list(value.shape)} and input of shape {list(sizes)}")
+    _same_dtype("group_norm", input, weight, bias)
+    grouped = input.reshape(n, num_groups, c // num_groups, math.prod(sizes[2:]))
+    out = F.standardize(grouped, weight, bias, None, None, (2, 3), (1, num_groups, c // num_groups, 1), eps)
+    return out.reshape(sizes)
+
+
+def _last_dims(name: str, input: Tensor, normalized_shape: Any, weight: Any, bias: Any) -> tuple[Axes, Shape]:
+    """Which dimensions `normalized_shape` means, and the parameters' shape beside the input."""
+    if not isinstance(normalized_shape, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not "
+                        f"{type(normalized_shape).__name__}; use ({normalized_shape},)")
+    wanted, sizes = tuple(normalized_shape), input._array.shape
+    if not wanted:
+        raise RuntimeError(f"{name}: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+                           f"element, but got normalized_shape = []")
+    for what, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value._array.shape != wanted:
+            raise RuntimeError(f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape "
+                               f"{list(value.shape)} and normalized_shape = {list(wanted)}")
+    if sizes[max(len(sizes) - len(wanted), 0):] != wanted:
+        raise RuntimeError(f"{name}: Given normalized_shape={list(wanted)}, expected input with shape "
+                           f"[*, {', '.join(map(str, wanted))}], but got input of size {list(sizes)}")
+    first = len(sizes) - len(wanted)
+    return tuple(range(first, len(sizes))), (1,) * first + wanted
+
+
+@composite(on="torch functional", out=False)
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True):
+    """The last dimensions, which are `normalized_shape`, minus their mean, divided by their standard deviation; then
+    * weight + bias, of that shape. (..., *normalized_shape) to the same.
+
+    >>> ndl.nn.functional.layer_norm(ndl.tensor([[1., 3.], [10., 30.]]), (2,))
+    tensor([[-1.0000,  1.0000],
+            [-1.0000,  1.0000]])
+    """
+    axes, shape = _last_dims("layer_norm", input, normalized_shape, weight, bias)
+    _same_dtype("layer_norm", input, weight, bias)
+    return F.standardize(input, weight, bias, None, None, axes, shape, eps)
+
+
+@composite(on="torch functional", out=False)
+def rms_norm(input, normalized_shape, weight=None, eps=None):
+    """The last dimensions, which are `normalized_shape`, divided by the root of their mean square (and `eps`; default:
+    the precision of the dtype); then * weight.
+
+    >>> ndl.nn.functional.rms_norm(ndl.tensor([3., 4., 0., 0.]), (4,))
+    tensor([1.2000, 1.6000, 0.0000, 0.0000])
+    """
+    axes, shape = _last_dims("rms_norm", input, normalized_shape, weight, None)
+    if input._array.dtype.kind != "f":
+        raise errors.not_implemented("rms_norm", input._array)
+    if eps is None:
+        eps = dtypes.finfo(dtypes.float64 if input.dtype is dtypes.float64 else dtypes.float32).eps
+    if weight is not None and weight.dtype is not input.dtype:
+        common = dtypes.promote_types(weight.dtype, input.dtype)
+        out = F.standardize(input.to(common), weight.to(common), None, None, None, axes, shape, eps, False)
+        return out.to(input.dtype)
+    return F.standardize(input, weight, None, None, None, axes, shape, eps, False)
+
+
+# --- others -----------------------------------------------------------------------------------------------------------
+
+
+@composite(on="functional", out=False)
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """Each element of (N, C, ...) divided by ``(k + alpha * mean of squares) ** beta``, the mean being that over the
+    `size` channels around it."""
+    if input.ndim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions); local_response_norm "
+                         f"takes (N, C, ...)")
+    if not input._array.size:
+        return input
+    if size < 1:
+        raise RuntimeError(f"local_response_norm: kernel size should be greater than zero, but got {size}")
+    squares = (input * input).reshape(input.shape[0], 1, input.shape[1], -1)
+    squares = F.pad(squares, (0, 0, size // 2, (size - 1) // 2))
+    means = F.avg_pool2d(squares, (size, 1), 1).reshape(input.shape)
+    return input / (means * alpha + k) ** beta
+
+
+@composite(on="functional", out=True)
+def normalize(input, p=2.0, dim=1, eps=1e-12):
+    """Vectors along `dim` divided by their `p`-norm, or by `eps` if that is larger.
+
+    >>> ndl.nn.functional.normalize(ndl.tensor([[3., 4.]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    return input / F.clamp_min(input.norm(p, dim, True), eps)

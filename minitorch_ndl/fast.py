@@ -167,12 +167,19 @@ def _operand(op: Op, args: tuple) -> Any:
     return dispatch(op, operands)
 
 
+def _method(op: Op, args: tuple) -> Any:
+    """As a method of its first operand."""
+    if not isinstance(args[0], Tensor):
+        raise TypeError(f"descriptor of '{op.name}' requires a 'Tensor' object but received '{type(args[0]).__name__}'")
+    return _operand(op, args)
+
+
 def operator_methods(op: Op, names: Sequence[str], commutes: bool) -> dict[str, Callable]:
     """The methods behind Python's operators: forward, reflected (__r…__) and in place (__i…__)."""
     if len(op.arrays) == 1:
         run = unary(op)
         return {n: run for n in names}
-    run = binary(op, _operand)
+    run = binary(op, _method)
 
     def reflected(self: Tensor, other: Any) -> Any:
         x, kind = self._array, type(other)

@@ -118,7 +118,7 @@ def _limits(args: Any) -> None:
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
 
 
-@op(input=lambda g, input, min_val, max_val: F.bend(g, ~((input <= min_val) | (input >= max_val)), 1, 0),
+@op(input=lambda g, input, min_val, max_val: F.bend(g, (input <= min_val) | (input >= max_val), 0, 1),
     on="functional", inplace=True, check=("buif", _limits))
 def hardtanh(xp, input, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
     """The input, but no less than `min_val` and no more than `max_val`, where its gradient is 0."""
@@ -182,10 +182,11 @@ def softshrink(xp, input, lambd: float = 0.5):
 def threshold(xp, input, threshold: float, value: float, inplace: bool = False):
     """The input where it is above the threshold, `value` elsewhere."""
     if input.dtype.kind != "f":
-        value = int(value)
-        if value != int(number_array(value, input.dtype)):
+        wrapped = int(number_array(int(value), input.dtype))
+        if wrapped != int(value) and (isinstance(value, float) or abs(value) > 255 or input.dtype.kind != "u"):
             raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow: threshold's {value}")
-    return xp.where(input <= threshold, value, input)
+        value = wrapped
+    return F.where(input <= threshold, value, input)
 
 
 # --- curved ----------------------------------------------------------------------------------------------------------
@@ -193,8 +194,8 @@ def threshold(xp, input, threshold: float, value: float, inplace: bool = False):
 
 def _elu_gradient(g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
     steepest = alpha * scale * input_scale
-    slope = F.exp(F.clamp_max(input, 0) * input_scale) * steepest
-    return g * slope if steepest == scale else F.bend(g * slope, input > 0, scale / steepest, 1)
+    slope = F.exp(F.where(input < 0, input, 0.0) * input_scale) * steepest
+    return g * slope if steepest == scale else F.bend(g * slope, input <= 0, 1, scale / steepest)
 
 
 @op(input=_elu_gradient, on="", out=False, inplace=True, check=refuse("biu", "elu"))
@@ -464,10 +465,12 @@ def functional_softmax(input, dim: int | None = None, _stacklevel: int = 3, dtyp
     return F.softmax(input, _implicit_dim("softmax", input, dim, _stacklevel), None)
 
 
-@composite(on="functional", out=False)
-def softmin(input, dim: int | None = None, _stacklevel: int = 3, dtype: object = None):
-    """softmax(-x): the smallest number gets the largest share."""
-    return F.softmax(-input, _implicit_dim("softmin", input, dim, _stacklevel), None)
+@face("softmin", "functional")
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: object = None) -> Tensor:
+    """softmax(-x): the smallest number gets the largest share.
+    https://pytorch.org/docs/stable/generated/torch.nn.functional.softmin.html"""
+    dim = _implicit_dim("softmin", input, dim, _stacklevel - 2)
+    return FACES["torch"]["softmax"](-input, dim, dtype=dtype)
 
 
 @composite(on="functional", name="log_softmax", out=False)

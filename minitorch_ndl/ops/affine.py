@@ -29,7 +29,7 @@ def _matrix(x: Any) -> Any:
 
 
 @op(input=_input, weight=_weight, bias=lambda g, bias_shape: F.sum_to_size(g, bias_shape),
-    promote="same", on="functional", out=False)
+    promote="same", on="functional")
 def linear(xp, input, weight, bias=None):
     """``input @ weight.T + bias``: input (..., in), weight (out, in), bias (out) or None, result (..., out).
 

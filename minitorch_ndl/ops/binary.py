@@ -18,6 +18,7 @@ from ..faces import FACES, F
 from ..op import op
 from ..promotion import ranks
 from ..tensor import Tensor
+from .choose import choose
 
 # Where inputs may be numbers and meet by torch's rule for mixed dtypes:
 MIXED: dict = {"promote": "number", "numbers": True, "inplace": True}
@@ -289,7 +290,7 @@ def where(xp, condition, input, other):
             raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype "
                                f"{condition.dtype}. Compare it: where(x != 0, ...).")
         condition = condition.astype(bool)
-    return xp.where(condition, input, other)
+    return choose(xp, condition, input, other)
 
 
 def _clamp_input(g, input, min, max):
@@ -330,13 +331,13 @@ def clamp(xp, input, min=None, max=None):
 
 
 @op(input=lambda g, input, min: F.where(input >= min, g, 0.0),
-    min=lambda g, input, min: F.where(input < min, g, 0.0), **MIXED, ufunc="maximum", check=("b", _no_bool_clamp))
+    min=lambda g, input, min: F.where(input < min, g, 0.0), **{**MIXED, "numbers": ("min",)}, ufunc="maximum", check=("b", _no_bool_clamp))
 def clamp_min(xp, input, min):
     """The input, but no less than `min`."""
 
 
 @op(input=lambda g, input, max: F.where(input <= max, g, 0.0),
-    max=lambda g, input, max: F.where(input > max, g, 0.0), **MIXED, ufunc="minimum", check=("b", _no_bool_clamp))
+    max=lambda g, input, max: F.where(input > max, g, 0.0), **{**MIXED, "numbers": ("max",)}, ufunc="minimum", check=("b", _no_bool_clamp))
 def clamp_max(xp, input, max):
     """The input, but no more than `max`."""
 

@@ -57,8 +57,8 @@ def scatter_combine(xp, input, dim: int, index, src, reduce: str, include_self: 
     if index is None:
         return out
     flat = out.reshape(-1)
-    places = flat_places(xp, input.shape or (1,), at, index)
-    src = src[tuple(slice(0, k) for k in index.shape)] if src.ndim else src.reshape(index.shape)
+    places = flat_places(xp, input.shape, at, index).reshape(-1) if input.ndim > 1 else index.reshape(-1)
+    src = (src[tuple(slice(0, k) for k in index.shape)] if src.ndim else src).reshape(-1)
     if not include_self:
         flat[places] = src if reduce != "prod" else 1  # any of those that fall there will do for a maximum
     getattr(xp, _UFUNCS[reduce]).at(flat, places, src)
@@ -167,4 +167,8 @@ def take_along_dim(input, indices, dim=None):
                 raise RuntimeError(f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton "
                                    f"dimension {d} (take_along_dim of {input.shape} with indices {indices.shape})")
             shapes[0][d] = shapes[1][d] = b if a == 1 else a
-    return F.gather(F.expand(input, tuple(shapes[0])), at, F.remainder(F.expand(indices, tuple(shapes[1])), n))
+    indices = F.expand(indices, tuple(shapes[1]))
+    places = indices._array
+    if places.size and (places.min() < 0 or places.max() >= n):
+        indices = F.remainder(indices, n)  # torch counts round and round
+    return F.gather(F.expand(input, tuple(shapes[0])), at, indices)

@@ -118,7 +118,7 @@ def equal(input, other) -> bool:
     return a.shape == b.shape and bool((a == b).all())
 
 
-@composite(on="torch", out=False)
+@composite(on="torch")
 def isin(elements, test_elements, *, assume_unique: bool = False, invert: bool = False):
     """Whether each element is among the test elements (`invert`: whether it is not). One of the two may be a number.
 

@@ -158,6 +158,9 @@ def _checked(op: str, dims: int, input: Tensor, weight: Tensor, bias: Any, strid
         raise RuntimeError(f"Given groups={groups}, weight of size {list(weight.shape)}, expected input"
                            f"{list(input.shape)} to have {channels} channels, but got {x.shape[1]} channels instead. "
                            f"({op}: check in_channels, and that the layout is (N, C, ...))")
+    if bias is not None and bias.dtype is not weight.dtype:
+        raise RuntimeError(f"Input type ({input.dtype!r}) and bias type ({bias.dtype!r}) should be the same. ({op}: convert "
+                           f"one of them, for example with .to(bias.dtype))")
     if weight.shape[0] % groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got "
                            f"weight of size {list(weight.shape)} instead")

@@ -189,14 +189,15 @@ def _ends(name: str, dtype: Any, out: Tensor | None, *values: Any) -> tuple[np.d
 
 def _steps(name: str, low: Any, high: Any, by: Any, dtype: np.dtype, last: bool) -> np.ndarray:
     """The numbers from low by steps up to high; `last`: and high itself, if a step reaches it."""
-    if by == 0:
-        raise RuntimeError(f"step must be nonzero: {name} would never reach its end.")
+    whole = dtype.kind in "iu" and (last or dtype == np.int64)
+    if by == 0 or (whole and int(by) == 0):
+        raise (ValueError if by else RuntimeError)(f"step must be nonzero: {name} would never reach its end.")
     if not (math.isfinite(low) and math.isfinite(high)):
         raise RuntimeError(f"unsupported range: {low} -> {high}")
     if (high - low) * by < 0:
         raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: {name} from {low} to {high} in "
                            f"steps of {by}.")
-    if dtype.kind in "iu" and (last or dtype == np.int64):
+    if whole:
         low, high, by = int(low), int(high), int(by)
         count = (high - low) // by + 1 if last else -((low - high) // by)
     else:

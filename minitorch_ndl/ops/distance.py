@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..composite import composite
 from ..faces import F
+from .rearrange import broadcast_shapes
 
 
 @composite(on="functional torch", out=False)
@@ -23,5 +24,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     >>> ndl.nn.functional.cosine_similarity(ndl.tensor([[1.0, 0.0]]), ndl.tensor([[1.0, 1.0]]))
     tensor([0.7071])
     """
+    shape = broadcast_shapes(x1.shape, x2.shape)
+    x1, x2 = x1.expand(shape), x2.expand(shape)
     lengths = [F.clamp(x.norm(2, dim, True), eps, None) for x in (x1, x2)]
     return ((x1 / lengths[0]) * (x2 / lengths[1])).sum(dim)

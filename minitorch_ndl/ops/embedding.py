@@ -10,6 +10,7 @@ from ..composite import composite
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor, wrap
+from .index import add_at
 
 Shape = tuple[int, ...]
 
@@ -44,10 +45,7 @@ def _out_of_range(xp: Any, index: Any, shape: Shape) -> IndexError:
 def rows_added(xp, input, index, shape: Shape):
     """Zeros of `shape`, with the rows of `input` added where `index` says. The other way round from `rows`."""
     out = xp.zeros(shape, input.dtype)
-    width = out.size // (shape[0] or 1)
-    # add.at is several times as fast on one flat index as it is on rows
-    places = (index.reshape(-1, 1) * width + xp.arange(width)).reshape(-1)
-    xp.add.at(out.reshape(-1), places, input.reshape(-1))
+    add_at(xp, out, (index,), input)
     return out
 
 

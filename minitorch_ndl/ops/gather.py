@@ -12,6 +12,7 @@ from ..composite import composite
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor
+from .choose import choose
 from .index import add_at
 from .rearrange import broadcast_shapes
 from .shape import normal_dim
@@ -33,7 +34,7 @@ def _checked_index(op: str, index: Any, size: int, dim: int) -> Any:
 
 
 def along(op: str, input: Any, dim: int, index: Any, src: Any = None) -> tuple[int, Any]:
-    """The dimension counted from the front, and where `index` points to as a NumPy index of `input`."""
+    """The dimension counted from the front, and `index` itself after all checks; None if it is empty."""
     n = max(input.ndim, 1)
     at = normal_dim(dim, input.ndim, op)
     if index.size == 0:
@@ -52,20 +53,20 @@ def along(op: str, input: Any, dim: int, index: Any, src: Any = None) -> tuple[i
 
 def _grid(xp: Any, at: int, index: Any) -> tuple:
     """`index` for dimension `at`, beside the places 0, 1, 2, ... for the others."""
-    n = index.ndim
-    return tuple(index if d == at else xp.arange(k).reshape((1,) * d + (k,) + (1,) * (n - d - 1))
-                 for d, k in enumerate(index.shape))
+    return tuple([index if d == at else xp.arange(k).reshape(k, *(1,) * (index.ndim - d - 1))
+                  for d, k in enumerate(index.shape)])
 
 
 def flat_places(xp: Any, shape: Sizes, at: int, index: Any) -> Any:
-    """Where `index` points to, counted through all elements of an array of `shape`."""
-    step, places = 1, 0
+    """Where `index` points to, counted through all elements of an array of `shape`: one number instead of several."""
+    step, places, rest = 1, None, 0
     for d in range(len(shape) - 1, -1, -1):
-        k = index.shape[d]
-        along = index if d == at else xp.arange(k).reshape((1,) * d + (k,) + (1,) * (len(shape) - d - 1))
-        places = places + along * step
+        if d == at:
+            places = index * step if step > 1 else index
+        elif index.shape[d] > 1:
+            rest = rest + (xp.arange(index.shape[d]) * step).reshape(-1, *(1,) * (len(shape) - d - 1))
         step *= shape[d]
-    return places
+    return places + rest
 
 
 @op(input=lambda g, dim, index, input_shape: F.gather_backward(g, dim, index, input_shape))
@@ -81,8 +82,10 @@ def gather(xp, input, dim: int, index, *, sparse_grad: bool = False):
         return xp.zeros(index.shape, input.dtype)
     if not input.ndim:
         return xp.broadcast_to(input, index.shape).copy()
-    if not index.ndim:
+    if input.ndim == 1:
         return input[index]
+    if input.flags.c_contiguous:
+        return input.reshape(-1)[flat_places(xp, input.shape, at, index)]
     return input[_grid(xp, at, index)]
 
 
@@ -102,7 +105,10 @@ def _scatter(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
         src = src[tuple(slice(0, k) for k in index.shape)]
     if target.ndim:
         index = index if index.ndim else index.reshape(1)
-        target[_grid(xp, at, index)] = src
+        if target.flags.c_contiguous:
+            target.reshape(-1)[flat_places(xp, target.shape, at, index)] = src
+        else:
+            target[_grid(xp, at, index)] = src
     else:
         target[...] = src.reshape(-1)[-1] if getattr(src, "ndim", 0) else src
 
@@ -361,10 +367,9 @@ def _shape_with(op: str, input: Any, mask: Any) -> Sizes:
 def _mask_fill(xp: Any, target: Any, mask: Any, value: Any) -> None:
     _checked_mask("masked_fill_", mask)
     _checked_number("masked_fill_", value)
-    try:
-        xp.copyto(target, value, where=mask, casting="unsafe")
-    except ValueError:
-        raise _mask_too_large(target, mask) from None
+    if _shape_with("masked_fill_", target, mask) != target.shape:
+        raise _mask_too_large(target, mask)
+    target[...] = choose(xp, mask, value, target)
 
 
 def _mask_too_large(target: Any, mask: Any) -> RuntimeError:
@@ -381,10 +386,9 @@ def masked_fill(xp, input, mask, value):
     >>> ndl.tensor([1.0, 2.0]).masked_fill(ndl.tensor([True, False]), 0)
     tensor([0., 2.])
     """
-    shape = _shape_with("masked_fill", input, mask)
-    out = input.copy() if shape == input.shape else xp.broadcast_to(input, shape).copy()
-    _mask_fill(xp, out, mask, value)
-    return out
+    _checked_number("masked_fill_", value)
+    _shape_with("masked_fill", input, mask)
+    return choose(xp, _checked_mask("masked_fill_", mask), value, input).astype(input.dtype, copy=False)
 
 
 @op(input=lambda g, mask, input_shape: F.mask_backward(g, mask, input_shape))

@@ -98,17 +98,22 @@ def copy_into(target: Any, value: Any, what: str = "assignment") -> None:
 
 def put(xp: Any, target: Any, places: tuple, value: Any, add: bool = False) -> None:
     """Write (or add) `value`, broadcast, to the places in `target`. Raises IndexError, or RuntimeError if it doesn't fit."""
+    if getattr(value, "size", 0) == 1:
+        value = value.reshape(())
     try:
-        if getattr(value, "size", 1) != 1:
-            value = droppable(value, target[places].shape, "shape mismatch")
-        elif getattr(value, "ndim", 0):
-            value = value.reshape(())
-        if add:
-            add_at(xp, target, places, value)
-        else:
-            target[places] = value
+        try:
+            _put(xp, target, places, value, add)
+        except ValueError:  # it may still fit without its leading dimensions
+            _put(xp, target, places, droppable(value, target[places].shape, "shape mismatch"), add)
     except IndexError:
         raise out_of_range(target.shape, places) from None
+
+
+def _put(xp: Any, target: Any, places: tuple, value: Any, add: bool) -> None:
+    if add:
+        add_at(xp, target, places, value)
+    else:
+        target[places] = value
 
 
 def droppable(value: Any, shape: tuple, what: str) -> Any:
@@ -143,7 +148,7 @@ def _places(indices: Arrays, layout: Layout) -> tuple:
 def add_at(xp: Any, target: Any, places: tuple, value: Any) -> None:
     """Add `value` into `target` at `places`, once for every time a place is named.
 
-    That is what ``add.at`` does, one element after another. Where whole rows are named, sort them and sum runs instead.
+    That is ``add.at``, which is quick for one flat index only: so make one of several indices, and of rows.
     """
     if not target.size:
         return
@@ -151,33 +156,41 @@ def add_at(xp: Any, target: Any, places: tuple, value: Any) -> None:
     count = len(arrays)
     if count > 1 and count == len(places) and target.flags.c_contiguous:
         # Several indices into the leading dimensions are one index into them seen as one dimension.
-        sizes, rest = target.shape[:count], target.shape[count:]
+        sizes = target.shape[:count]
         try:
             arrays = [xp.ravel_multi_index([xp.where(a < 0, a + n, a) for a, n in zip(arrays, sizes, strict=True)], sizes)]
         except ValueError:
+            xp.broadcast_arrays(*arrays)
             raise IndexError from None
-        target, places = target.reshape(-1, *rest), (arrays[0],)
+        target, places = target.reshape(-1, *target.shape[count:]), (arrays[0],)
     if len(arrays) != 1 or not arrays[0].ndim:
         xp.add.at(target, places, value)
         return
     (index,) = arrays
     at, k = len(places) - 1, index.ndim
+    value = xp.broadcast_to(value, target.shape[:at] + index.shape + target.shape[at + 1:])
     if at:
-        value = xp.broadcast_to(value, target.shape[:at] + index.shape + target.shape[at + 1:])
-        value = xp.moveaxis(value, range(at, at + k), range(k))
-        target = xp.moveaxis(target, at, 0)
-    if target.ndim == 1:
-        xp.add.at(target, index.reshape(-1), xp.broadcast_to(value, index.shape).reshape(-1))
-        return
-    if not index.size:
-        return
+        value, target = xp.moveaxis(value, range(at, at + k), range(k)), xp.moveaxis(target, at, 0)
+    index = index.reshape(-1)
     rest = target.shape[1:]
-    rows = xp.broadcast_to(value, index.shape + rest).reshape(index.size, -1)
-    where = xp.where(index < 0, index + target.shape[0], index).reshape(-1)
-    order = xp.argsort(where, kind="stable")
-    where = where[order]
-    starts = xp.flatnonzero(xp.concatenate([xp.ones(1, bool), where[1:] != where[:-1]]))
-    sums = rows[order]
-    if starts.size != where.size:
-        sums = xp.add.reduceat(sums, starts, axis=0)
-    target[where[starts]] += sums.reshape((starts.size, *rest))
+    rows = value.reshape(index.size, *rest)
+    if not index.size or (index.min() >= -len(target) and index.max() < len(target)):
+        _add_rows(xp, target, index, rows)
+    else:
+        raise IndexError
+
+
+def _add_rows(xp: Any, target: Any, index: Any, rows: Any) -> None:
+    if target.ndim == 1:
+        xp.add.at(target, index, rows)
+        return
+    width = target[0].size
+    if width >= 256:  # a loop over them costs less than an index for each element
+        for i, row in zip(index.tolist(), rows, strict=True):
+            target[i] += row
+        return
+    flat = target if target.flags.c_contiguous else target.copy()
+    index = xp.where(index < 0, index + len(target), index)
+    xp.add.at(flat.reshape(-1), (index[:, None] * width + xp.arange(width)).reshape(-1), rows.reshape(-1))
+    if flat is not target:
+        target[...] = flat

@@ -404,7 +404,6 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         centered = x - F.sum(x, 1, True) / total if total else x
         freedom = total - correction
     else:
-        weights = F.to_dtype(weights, x.dtype)
         total = F.sum(weights)
         if bool(total == 0):
             raise RuntimeError("cov(): weights sum to zero, can't be normalized")

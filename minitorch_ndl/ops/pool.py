@@ -342,7 +342,7 @@ def _pools(dims: int) -> None:
     for function, name, on, text in texts:
         function.__name__ = function.__qualname__ = name
         function.__doc__ = text + _EXAMPLES.get(name, "") * (on != "torch")
-        composite(on=on, out=False)(function)
+        composite(on=on, out=name.startswith("avg"))(function)
 
 
 _EXAMPLES = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from ..composite import composite, face
+from .. import errors
 from ..dtypes import int64
 from ..faces import F
 from ..op import op
@@ -14,6 +15,7 @@ from .data import tensor
 from .shape import normal_dim, normal_dims
 
 Sizes = tuple[int, ...]
+Arrays = Sequence[Any]
 
 
 @op(input=lambda g, dims: F.flip(g, dims), out=False)
@@ -62,7 +64,10 @@ def repeat(xp, input, repeats: Sizes):
                            f"{list(repeats)} for a tensor of shape {list(input.shape)}")
     if any(n < 0 for n in repeats):
         raise RuntimeError(f"Trying to create tensor with negative dimension: repeats {list(repeats)}")
-    return xp.tile(input, repeats)
+    shape = (1,) * (len(repeats) - input.ndim) + input.shape
+    apart = [n for pair in zip(repeats, shape, strict=True) for n in pair]
+    spread = input.reshape([n for size in shape for n in (1, size)])
+    return xp.broadcast_to(spread, apart).reshape([r * n for r, n in zip(repeats, shape, strict=True)])
 
 
 def _unrepeat(g: Any, shape: Sizes) -> Any:
@@ -129,7 +134,11 @@ def interleave_backward(xp, input, repeats, dim: int, shape: object):
     """The sums of the copies that `interleave` made."""
     n = shape[dim] if shape else 1
     if not repeats.ndim and repeats:
-        return input.reshape((*shape[:dim], n, int(repeats), *shape[dim + 1:])).sum(dim + 1).reshape(shape)
+        copies = xp.moveaxis(input.reshape((*shape[:dim], n, int(repeats), *shape[dim + 1:])), dim + 1, 0)
+        total = copies[0].copy()
+        for copy in copies[1:]:
+            total += copy
+        return total.reshape(shape)
     out = xp.zeros(shape or (1,), input.dtype)
     places = xp.repeat(xp.arange(n), repeats)
     xp.add.at(out.swapaxes(0, dim), places, input.swapaxes(0, dim))
@@ -151,8 +160,10 @@ def roll(xp, input, shifts: object, dims: object = None):
     dims = tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if not input.ndim:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions (roll: leave dims away)")
     at = tuple(normal_dim(d, input.ndim, "roll") for d in dims)
-    return xp.roll(input, shifts, at) if input.ndim else input.copy()
+    return xp.roll(input, shifts, at)
 
 
 def _negated(shifts: Any) -> Any:
@@ -189,18 +200,25 @@ def tril(xp, input, diagonal: int = 0):
     tensor([[1., 0., 0.],
             [1., 1., 0.]])
     """
-    return xp.where(_below(xp, _matrix(input, "tril").shape, diagonal), input, input.dtype.type(0))
+    n, m = _matrix(input, "tril").shape[-2:]
+    out = xp.zeros(input.shape, input.dtype)
+    full = max(0, m - 1 - diagonal)  # from here on, rows are whole
+    out[..., full:, :] = input[..., full:, :]
+    for i in range(max(0, -diagonal), min(n, full)):
+        out[..., i, :i + diagonal + 1] = input[..., i, :i + diagonal + 1]
+    return out
 
 
 @op(input=lambda g, diagonal: F.triu(g, diagonal), inplace=True)
 def triu(xp, input, diagonal: int = 0):
     """The upper triangle of each matrix, from the diagonal number `diagonal`; zeros below."""
-    return xp.where(_below(xp, _matrix(input, "triu").shape, diagonal - 1), input.dtype.type(0), input)
-
-
-def _below(xp: Any, shape: Sizes, diagonal: int) -> Any:
-    """Where, in a matrix, is on or below the diagonal of this number."""
-    return xp.arange(shape[-2])[:, None] >= xp.arange(-diagonal, shape[-1] - diagonal)
+    n, m = _matrix(input, "triu").shape[-2:]
+    out = xp.zeros(input.shape, input.dtype)
+    full = max(0, 1 - diagonal)  # up to here, rows are whole
+    out[..., :full, :] = input[..., :full, :]
+    for i in range(full, min(n, m - diagonal)):
+        out[..., i, i + diagonal:] = input[..., i, i + diagonal:]
+    return out
 
 
 def _matrix(input: Any, op: str) -> Any:
@@ -248,6 +266,26 @@ def diagflat(input, offset=0):
     return F.diag_embed(F.reshape(input, (-1,)), offset)
 
 
+def _blocks(shapes: Any) -> Any:
+    """Where each block of this shape goes on the diagonal."""
+    row = column = 0
+    for shape in shapes:
+        n, m = (1,) * (2 - len(shape)) + tuple(shape)
+        yield slice(row, row + n), slice(column, column + m)
+        row, column = row + n, column + m
+
+
+@op(tensors=lambda g, tensors_shape: [F.reshape(F.slice(g, block), shape) for block, shape in
+                                      zip(_blocks(tensors_shape), tensors_shape, strict=True)],
+    promote="number", broadcasts=False, on="", out=False)
+def diagonal_blocks(xp, tensors: Arrays):
+    where = list(_blocks([t.shape for t in tensors]))
+    out = xp.zeros((where[-1][0].stop, where[-1][1].stop) if where else (1, 0), tensors[0].dtype if where else xp.float32)
+    for t, block in zip(tensors, where, strict=True):
+        out[block] = t
+    return out
+
+
 @face("block_diag")
 def block_diag(*tensors: Tensor) -> Tensor:
     """The matrices (or rows, or numbers) one after another along the diagonal of a larger one.
@@ -256,19 +294,13 @@ def block_diag(*tensors: Tensor) -> Tensor:
     tensor([[1, 2, 0],
             [0, 0, 3]])
     """
-    blocks = []
     for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise errors.not_a_tensor("block_diag", "tensors", i + 1, t)
         if t.ndim > 2:
             raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has "
                                f"{t.ndim} dimensions")
-        blocks.append(F.reshape(t, (1, -1)) if t.ndim < 2 else t)
-    width = sum(b.shape[1] for b in blocks)
-    rows, before = [], 0
-    for b in blocks:
-        n, m = b.shape
-        rows.append(F.cat([b.new_zeros((n, before)), b, b.new_zeros((n, width - before - m))], 1))
-        before += m
-    return F.cat(rows, 0)
+    return F.diagonal_blocks(list(tensors))
 
 
 # --- at least so many dimensions; grids ---------------------------------------------------------------------------------
@@ -365,7 +397,8 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
             raise RuntimeError(f"Expect a 1D vector, but got shape {list(t.shape)}")
     if len(tensors) == 1:
         return tensors[0]
-    return F.stack([F.reshape(g, (-1,)) for g in meshgrid(*tensors)], 1)
+    n = len(tensors)
+    return F.reshape(F.stack(list(meshgrid(*tensors)), n), (-1, n))
 
 
 @composite(on="torch", out=False)
@@ -383,10 +416,18 @@ def combinations(input, r=2, with_replacement=False):
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_zeros((0,))
-    picks = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(picks(range(input.shape[0]), r))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * r
-    return F.stack([F.index_select(input, 0, tensor(list(c), dtype=int64)) for c in columns], 1)
+    return F.index(input, [F.choices(input, r, bool(with_replacement))], (0,))
+
+
+@op(on="", out=False)
+def choices(xp, input, r: int, again: bool):
+    """The places of all ways to choose `r` of the input's elements, as rows."""
+    n = input.shape[0]
+    places = [xp.arange(n).reshape((1,) * d + (-1,) + (1,) * (r - d - 1)) for d in range(r)]
+    rising = xp.ones((n,) * r, bool)
+    for before, after in zip(places, places[1:], strict=False):
+        rising &= (before <= after) if again else (before < after)
+    return xp.stack(rising.nonzero(), 1)
 
 
 def _triangle(name: str, of: Any, text: str) -> None:

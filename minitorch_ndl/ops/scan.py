@@ -161,6 +161,8 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
     if any(p.ndim != input.ndim for p in parts):
         raise RuntimeError(f"diff expects prepend or append to be the same dimension as input; got "
                            f"{[p.ndim for p in parts]} dimensions.")
+    if not n:
+        return input.clone()
     x = F.cat(parts, dim) if len(parts) > 1 else input
     for _ in range(min(n, x.shape[dim])):
         steps = max(x.shape[dim] - 1, 0)

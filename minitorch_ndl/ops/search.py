@@ -14,9 +14,21 @@ from .shape import normal_dim
 
 @op(on="")
 def nonzero_places(xp, input):
-    if not input.ndim:
-        return xp.zeros((int(input != 0), 0), xp.int64)
-    return xp.array(input.nonzero()).T
+    """The places of the elements that are not zero, as rows."""
+    if input.ndim < 2:
+        return xp.array(input.nonzero()).T if input.ndim else xp.zeros((int(input != 0), 0), xp.int64)
+    if input.size < 1000:
+        return xp.array(input.nonzero()).T
+    # Count row by row: the array module's own way asks for the place in every dimension, element by element.
+    n, rows = input.shape[-1], input.size // max(input.shape[-1], 1)
+    flat = xp.flatnonzero(input)
+    counts = xp.count_nonzero(input.reshape(rows, n), 1)
+    places, step = [], rows
+    for size in input.shape[:-1]:
+        step //= max(size, 1)
+        places.append(xp.repeat(xp.arange(rows) // max(step, 1) % max(size, 1), counts))
+    places.append(flat - xp.repeat(xp.arange(rows) * n, counts))
+    return xp.array(places).T
 
 
 @composite()
@@ -41,34 +53,57 @@ def argwhere(input):
 # --- unique -----------------------------------------------------------------------------------------------------------
 
 
-@op(outputs=("output", "inverse", "counts"), on="", out=False)
-def unique_parts(xp, input, dim: object, consecutive: bool):
-    """The elements (or, with `dim`, slices) that differ, where each came to, and how often each is there."""
+@op(many=True, on="", out=False)
+def unique_parts(xp, input, dim: object, consecutive: bool, inverse: bool, counts: bool):
+    """The elements (or, with `dim`, slices) that differ; if asked for, where each came to, and how often each is there."""
     if dim is None:
         rows = input.reshape(-1)
     else:
         ahead = xp.moveaxis(input, dim, 0)
         rows = ahead.reshape(len(ahead), input.size // max(len(ahead), 1))
-    n = rows.shape[0]
-    if consecutive:
-        order = xp.arange(n)
-    elif rows.ndim == 1:
-        order = xp.argsort(rows, kind="stable")
-    else:
-        order = xp.lexsort(rows.T[::-1]) if rows.shape[1] else xp.arange(n)
-    ordered = rows[order]
+    n, order = len(rows), None
+    if not consecutive:
+        if rows.ndim == 1 and rows.dtype.kind in "iu" and n and int(rows.max()) - int(rows.min()) < 2 * n:
+            return _counted_unique(xp, rows, input.shape, inverse, counts)
+        if rows.ndim == 1 and not inverse:
+            rows = xp.sort(rows)
+        else:
+            order = xp.argsort(rows, kind="stable") if rows.ndim == 1 else \
+                xp.lexsort(rows.T[::-1]) if rows.shape[1] else xp.arange(n)
+            rows = rows[order]
     new = xp.ones(n, bool)
     if n:
-        differ = ordered[1:] != ordered[:-1]
+        differ = rows[1:] != rows[:-1]
         new[1:] = differ if rows.ndim == 1 else differ.any(1)
-    inverse = xp.empty(n, xp.int64)
-    inverse[order] = xp.cumsum(new) - 1
-    first = xp.flatnonzero(new)
-    counts = xp.concatenate([first[1:], xp.full(min(1, len(first)), n)]) - first
-    if dim is None:
-        return ordered[first], inverse.reshape(input.shape), counts
-    rest = input.shape[:dim] + input.shape[dim + 1:]
-    return xp.moveaxis(ordered[first].reshape(len(first), *rest), 0, dim), inverse, counts
+    parts = [rows[new]]
+    if dim is not None:
+        rest = input.shape[:dim] + input.shape[dim + 1:]
+        parts[0] = xp.moveaxis(parts[0].reshape(-1, *rest) if rows.size else xp.zeros((int(new.sum()), *rest), rows.dtype), 0, dim)
+    if inverse:
+        number = xp.cumsum(new) - 1
+        if order is not None:
+            number[order] = number.copy()
+        parts.append(number if dim is not None else number.reshape(input.shape))
+    if counts:
+        first = xp.flatnonzero(new)
+        parts.append(xp.concatenate([first[1:], xp.full(min(1, len(first)), n)]) - first)
+    return parts
+
+
+def _counted_unique(xp: Any, values: Any, shape: Any, inverse: bool, counts: bool) -> list[Any]:
+    """For integers in a narrow range: count them instead of sorting."""
+    low = values.min()
+    from_low = values.astype(xp.int64, copy=False) - int(low)
+    times = xp.bincount(from_low)
+    present = xp.flatnonzero(times)
+    parts = [(present + int(low)).astype(values.dtype)]
+    if inverse:
+        number = xp.zeros(times.size, xp.int64)
+        number[present] = xp.arange(present.size)
+        parts.append(number[from_low].reshape(shape))
+    if counts:
+        parts.append(times[present])
+    return parts
 
 
 @composite(out=False)
@@ -96,9 +131,9 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 
 def _unique(x: Tensor, dim: Any, consecutive: bool, return_inverse: bool, return_counts: bool) -> Any:
     at = None if dim is None else normal_dim(dim, x.ndim, "unique")
-    output, inverse, counts = F.unique_parts(x.detach() if x.ndim or dim is None else F.reshape(x, (1,)), at, consecutive)
-    results = [output, *([inverse] if return_inverse else []), *([counts] if return_counts else [])]
-    return results[0] if len(results) == 1 else tuple(results)
+    parts = F.unique_parts(x.detach() if x.ndim or dim is None else F.reshape(x, (1,)), at, consecutive,
+                           return_inverse, return_counts)
+    return parts[0] if len(parts) == 1 else parts
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------

@@ -213,11 +213,12 @@ def sinc(xp, input):
     t = xp.multiply(input, math.pi, xp.empty_like(input))
     zero = t == 0
     if zero.any():
-        t[zero] = 1
-        out = xp.sin(t) / t
+        t[zero] = math.nan
+    out = xp.sin(t, xp.empty_like(t))
+    out /= t
+    if zero.any():
         out[zero] = 1
-        return out
-    return xp.sin(t) / t
+    return out
 
 
 def _logit_gradient(g: Any, input: Any, eps: float | None) -> Any:

@@ -32,8 +32,10 @@ def test_linear_computes_no_gradient_for_data():
 def test_linear_says_what_does_not_fit():
     with pytest.raises(RuntimeError) as error:
         F.linear(ndl.ones(2, 5), ndl.ones(2, 3))
-    assert str(error.value) == ("mat1 and mat2 shapes cannot be multiplied (2x5 and 3x2): linear: input has 5 features, "
-                                "weight expects 3 (input (2, 5), weight (2, 3)). Check in_features, or flatten the input first.")
+    assert str(error.value) == (
+        "mat1 and mat2 shapes cannot be multiplied (2x5 and 3x2): linear: input has 5 features, "
+        "weight expects 3 (input (2, 5), weight (2, 3)). Check in_features, or flatten the input first."
+    )
     with pytest.raises(RuntimeError, match=r"Flatten the input first: x.flatten\(1\)"):
         nn.Linear(784, 10)(ndl.ones(2, 28, 28))
     with pytest.raises(RuntimeError, match="transposed"):

@@ -20,7 +20,14 @@ def test_softmax_loss_is_the_courses():
     assert F.softmax_loss(ndl.zeros(4, 10), ndl.tensor([0, 3, 9, 5])).item() == pytest.approx(2.3025850)
     z, y = RNG.standard_normal((20, 7)), RNG.integers(0, 7, 20)
     expected = softmax_loss(z, y)
-    for labels in (y, y.astype(np.uint8), y.astype(np.int32), np.eye(7)[y], np.eye(7, dtype=int)[y], np.eye(7, dtype=np.float32)[y]):
+    for labels in (
+        y,
+        y.astype(np.uint8),
+        y.astype(np.int32),
+        np.eye(7)[y],
+        np.eye(7, dtype=int)[y],
+        np.eye(7, dtype=np.float32)[y],
+    ):
         loss = nn.SoftmaxLoss()(ndl.from_numpy(z), ndl.from_numpy(labels))
         assert loss.dtype == ndl.float64 and loss.item() == pytest.approx(expected, rel=1e-12)
     soft = RNG.dirichlet(np.ones(7), 20)
@@ -47,8 +54,10 @@ def test_labels_that_are_no_class():
     for name, loss in (("cross_entropy", F.cross_entropy), ("nll_loss", F.nll_loss), ("softmax_loss", F.softmax_loss)):
         with pytest.raises(IndexError) as error:
             loss(x, ndl.tensor([0, 1, 4]))
-        assert str(error.value) == ("Target 4 is out of bounds. The label at position 2 is 4, but there are 4 classes: "
-                                    "expected 0 to 3. Do labels count from 1?"), name
+        assert str(error.value) == (
+            "Target 4 is out of bounds. The label at position 2 is 4, but there are 4 classes: "
+            "expected 0 to 3. Do labels count from 1?"
+        ), name
     with pytest.raises(IndexError, match=r"position \(1, 0\) is 9.*too few outputs"):
         F.cross_entropy(ndl.zeros(2, 4, 2), ndl.tensor([[0, 1], [9, 0]]))
     with pytest.raises(IndexError, match="ignore_index"):
@@ -89,8 +98,11 @@ def test_the_fast_kernels_agree_with_their_references(name, reduction):
 
 def test_backward_twice_with_retain_graph_gives_the_same():
     x = ndl.from_numpy(RNG.standard_normal((4, 3))).requires_grad_()
-    for loss in (F.cross_entropy(x, ndl.tensor([0, 1, 2, 0])), F.mse_loss(x, ndl.zeros(4, 3, dtype=ndl.float64)),
-                 F.nll_loss(x, ndl.tensor([0, 1, 2, 0]))):
+    for loss in (
+        F.cross_entropy(x, ndl.tensor([0, 1, 2, 0])),
+        F.mse_loss(x, ndl.zeros(4, 3, dtype=ndl.float64)),
+        F.nll_loss(x, ndl.tensor([0, 1, 2, 0])),
+    ):
         x.grad = None
         loss.backward(retain_graph=True)
         first = x.grad.clone()
@@ -120,10 +132,18 @@ def test_ctc_sums_over_all_spellings():
         return [k for k, _ in itertools.groupby(path) if k != 0]
 
     for target in ([1], [1, 2], [1, 1], [2, 2], []):
-        total = sum(np.exp(sum(log_probs[t, 0, c] for t, c in enumerate(path)))
-                    for path in itertools.product(range(3), repeat=4) if spelled(path) == target)
-        loss = F.ctc_loss(ndl.from_numpy(log_probs), ndl.tensor([target], dtype=ndl.int64).reshape(1, len(target)), (4,),
-                          (len(target),), reduction="sum")
+        total = sum(
+            np.exp(sum(log_probs[t, 0, c] for t, c in enumerate(path)))
+            for path in itertools.product(range(3), repeat=4)
+            if spelled(path) == target
+        )
+        loss = F.ctc_loss(
+            ndl.from_numpy(log_probs),
+            ndl.tensor([target], dtype=ndl.int64).reshape(1, len(target)),
+            (4,),
+            (len(target),),
+            reduction="sum",
+        )
         assert loss.item() == pytest.approx(-np.log(total), rel=1e-10)
 
 

@@ -64,11 +64,11 @@ def test_an_error_is_not_confused_by_being_caught_and_raised_again():
 def test_a_missing_attribute_suggests_the_nearest():
     net = Net()
     with pytest.raises(AttributeError, match="'Net' object has no attribute 'layer3'. Did you mean 'layer"):
-        net.layer3
+        _ = net.layer3
     with pytest.raises(AttributeError, match="Did you mean 'parameters'"):
         net.paramaters()
     with pytest.raises(AttributeError) as error:
-        net.zzzzzz
+        _ = net.zzzzzz
     assert "mean" not in str(error.value)
     assert isinstance(pickle.loads(pickle.dumps(error.value)), AttributeError)
 
@@ -87,7 +87,7 @@ def test_an_attribute_error_inside_a_property_is_the_one_that_is_seen():
             return self.no_such_thing
 
     with pytest.raises(AttributeError, match="no_such_thing"):
-        WithProperty().size
+        _ = WithProperty().size
 
 
 def test_forgetting_super_init_says_so():
@@ -95,7 +95,9 @@ def test_forgetting_super_init_says_so():
         def __init__(self):
             self.fc = nn.Linear(1, 1)
 
-    with pytest.raises(AttributeError, match=r"cannot assign module before Module.__init__\(\) call.*super\(\).__init__"):
+    with pytest.raises(
+        AttributeError, match=r"cannot assign module before Module.__init__\(\) call.*super\(\).__init__"
+    ):
         Forgetful()
 
     class Late(nn.Module):
@@ -106,7 +108,7 @@ def test_forgetting_super_init_says_so():
             return self.weight
 
     with pytest.raises(AttributeError, match="has not run"):
-        Late().weight
+        _ = Late().weight
 
 
 def test_a_module_without_forward_says_so():

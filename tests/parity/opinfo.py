@@ -76,7 +76,7 @@ nn.functional.poisson_nll_loss nn.functional.gaussian_nll_loss nn.functional.ctc
 nn.functional.triplet_margin_with_distance_loss nn.functional.multi_head_attention_forward""".split()
 
 DTYPES = (torch.float64, torch.float32, torch.int64, torch.int32, torch.uint8, torch.bool, torch.float16)
-TOLERANCES = {torch.float16: (1e-2, 1e-3), torch.float32: (1e-4, 2e-5), torch.float64: (1e-6, 1e-8)}
+TOLERANCES = {torch.float16: (1e-2, 1e-2), torch.float32: (1e-4, 2e-5), torch.float64: (1e-6, 1e-8)}
 UNINITIALISED = ("empty", "empty_like", "new_empty")  # whose values mean nothing
 
 
@@ -142,6 +142,8 @@ def tensor(value):
     """Our tensor with the values, the strides and the requires_grad of torch's."""
     if value.layout is not torch.strided or value.is_complex() or value.dtype is torch.bfloat16 or value.is_quantized:
         raise OutOfScope(str(value.dtype))
+    if value.ndim > 64:  # NumPy's limit
+        raise OutOfScope(f"{value.ndim} dimensions")
     if not hasattr(ndl, str(value.dtype).removeprefix("torch.")) or value.device.type != "cpu":
         raise OutOfScope(str(value.dtype))
     if type(value) is torch.nn.Parameter:
@@ -249,7 +251,7 @@ def compare(actual, expected, where="result", values=True, grad=True):
         raise Different(f"{where}: requires_grad {actual.requires_grad} for {expected.requires_grad}")
     if values and expected.numel():
         rtol, atol = TOLERANCES.get(expected.dtype, (0, 0))
-        a, e = actual.detach().numpy(), expected.detach().resolve_neg().numpy()
+        a, e = actual.detach().numpy(), expected.numpy(force=True)
         if expected.dtype in TOLERANCES:
             with np.errstate(all="ignore"):
                 same = np.isclose(a.astype("float64"), e.astype("float64"), rtol, atol, equal_nan=True)
@@ -315,8 +317,10 @@ def compare_gradients(actual, expected, where):
         compare(a, e, f"{where} of tensor {i}", grad=False)
 
 
-def _call(face, f, x, args, kwargs):
-    return f(x, *args, **kwargs)
+def seed(number):
+    """Start both modules' random numbers; `torch.manual_seed` would look for GPUs each time."""
+    torch.default_generator.manual_seed(number)
+    ndl.manual_seed(number)
 
 
 def check(info, sample, face, theirs, name, dtype):
@@ -343,12 +347,11 @@ def check(info, sample, face, theirs, name, dtype):
         if out or not grad:
             x, args, kwargs = _detached(x), _detached(args), _detached(kwargs)
             x2, args2, kwargs2 = _detached(x2), _detached(args2), _detached(kwargs2)
-        torch.manual_seed(42)
+        seed(42)
         try:
             expected = theirs(x, *args, **kwargs)
         except Exception as e:
             expected = e
-        ndl.manual_seed(42)
         try:
             f = function(theirs, name)
             if out:
@@ -437,16 +440,16 @@ def take(iterator, cap):
     return samples
 
 
-def checks(info, dtype, cap=0, reference=False, seed=True):
+def checks(info, dtype, cap=0, reference=False):
     """Yield (what, outcome) for every sample of one operation and dtype, through all of its faces."""
     if dtype not in info.supported_dtypes("cpu"):
         return
     grads = dtype.is_floating_point and info.supports_autograd and dtype in info.supported_backward_dtypes("cpu")
-    torch.manual_seed(0)
+    seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        source = info.reference_inputs if reference else info.sample_inputs
-        samples = take(source("cpu", dtype, requires_grad=grads), cap)
+        source = (reference and info.reference_inputs_func) or info.sample_inputs_func
+        samples = take(source(info, "cpu", dtype, grads), cap)
     for face, theirs, name in faces(info):
         for sample in samples:
             outcome = check(info, sample, face, theirs, name, dtype)
@@ -456,10 +459,10 @@ def checks(info, dtype, cap=0, reference=False, seed=True):
 def error_checks(info):
     if info.error_inputs_func is None:
         return
-    torch.manual_seed(0)
+    seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for error in info.error_inputs("cpu"):
+        for error in info.error_inputs_func(info, "cpu"):
             yield f"error: {describe(error.sample_input)}", check_error(info, error)
 
 

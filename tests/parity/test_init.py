@@ -14,8 +14,13 @@ from tests.parity.same import check, same_error
 FILLS = {
     "uniform_": [{}, {"a": -2.0, "b": 3.0}],
     "normal_": [{}, {"mean": 1.0, "std": 0.1}],
-    "trunc_normal_": [{}, {"std": 0.02}, {"mean": 0.5, "std": 2.0, "a": -1.0, "b": 1.5}, {"a": 2.0, "b": 3.0},
-                      {"mean": 1.0, "std": 5.0, "a": -0.5, "b": 0.5}],
+    "trunc_normal_": [
+        {},
+        {"std": 0.02},
+        {"mean": 0.5, "std": 2.0, "a": -1.0, "b": 1.5},
+        {"a": 2.0, "b": 3.0},
+        {"mean": 1.0, "std": 5.0, "a": -0.5, "b": 0.5},
+    ],
     "constant_": [{"val": 0.3}],
     "ones_": [{}],
     "zeros_": [{}],
@@ -45,16 +50,31 @@ def filled(m, name, shape, dtype, options, generator=None, transposed=False):
 def test_values(name, dtype):
     for options in FILLS[name]:
         for shape in SHAPES:
-            check(filled(ndl, name, shape, dtype, options), filled(torch, name, shape, dtype, options), f"{name} {options} {shape}")
+            check(
+                filled(ndl, name, shape, dtype, options),
+                filled(torch, name, shape, dtype, options),
+                f"{name} {options} {shape}",
+            )
 
 
 def test_generators_and_other_layouts():
-    for name in ("uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
-                 "kaiming_normal_", "orthogonal_"):
+    for name in (
+        "uniform_",
+        "normal_",
+        "trunc_normal_",
+        "xavier_uniform_",
+        "xavier_normal_",
+        "kaiming_uniform_",
+        "kaiming_normal_",
+        "orthogonal_",
+    ):
         check(filled(ndl, name, (5, 8), "float32", {}, 11), filled(torch, name, (5, 8), "float32", {}, 11), name)
     for name in ("uniform_", "xavier_uniform_", "kaiming_uniform_", "normal_", "orthogonal_"):
-        check(filled(ndl, name, (5, 8), "float32", {}, transposed=True),
-              filled(torch, name, (5, 8), "float32", {}, transposed=True), name)
+        check(
+            filled(ndl, name, (5, 8), "float32", {}, transposed=True),
+            filled(torch, name, (5, 8), "float32", {}, transposed=True),
+            name,
+        )
 
 
 def test_matrices_and_kernels():
@@ -62,11 +82,18 @@ def test_matrices_and_kernels():
         check(filled(ndl, "eye_", shape, "float32", {}), filled(torch, "eye_", shape, "float32", {}), "eye_")
         for sparsity in (0.0, 0.3, 0.9):
             options = {"sparsity": sparsity, "std": 0.1}
-            check(filled(ndl, "sparse_", shape, "float32", options), filled(torch, "sparse_", shape, "float32", options), "sparse_")
+            check(
+                filled(ndl, "sparse_", shape, "float32", options),
+                filled(torch, "sparse_", shape, "float32", options),
+                "sparse_",
+            )
     for shape in ((4, 3, 5), (4, 2, 3, 4), (2, 4, 3, 2, 3)):
         for groups in (1, 2):
-            check(filled(ndl, "dirac_", shape, "float32", {"groups": groups}),
-                  filled(torch, "dirac_", shape, "float32", {"groups": groups}), "dirac_")
+            check(
+                filled(ndl, "dirac_", shape, "float32", {"groups": groups}),
+                filled(torch, "dirac_", shape, "float32", {"groups": groups}),
+                "dirac_",
+            )
 
 
 def test_gains():
@@ -127,7 +154,13 @@ def test_layers_start_as_in_torch(name):
 
 def test_the_requires_grad_flag_stays():
     weight = ndl.nn.Parameter(ndl.empty(3, 4))
-    for fill in (ndl.nn.init.normal_, ndl.nn.init.orthogonal_, ndl.nn.init.eye_, ndl.nn.init.zeros_, ndl.nn.init.trunc_normal_):
+    for fill in (
+        ndl.nn.init.normal_,
+        ndl.nn.init.orthogonal_,
+        ndl.nn.init.eye_,
+        ndl.nn.init.zeros_,
+        ndl.nn.init.trunc_normal_,
+    ):
         fill(weight)
         assert weight.requires_grad and weight.is_leaf and weight.grad_fn is None
 

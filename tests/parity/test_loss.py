@@ -66,21 +66,37 @@ def test_probabilities(shape, reduction):
     classes = shape[1] if len(shape) > 1 else shape[0]
     weight = uniform(classes)
     for smoothing in (0.0, 0.3):
-        same(lambda m, x, y: m.nn.functional.cross_entropy(x, y, reduction=reduction, label_smoothing=smoothing),
-             normal(*shape), uniform(*shape))
-        same(lambda m, x, y: m.nn.functional.cross_entropy(
-            x, y, weight=m.from_numpy(weight), reduction=reduction, label_smoothing=smoothing), normal(*shape), uniform(*shape))
+        same(
+            lambda m, x, y: m.nn.functional.cross_entropy(x, y, reduction=reduction, label_smoothing=smoothing),
+            normal(*shape),
+            uniform(*shape),
+        )
+        same(
+            lambda m, x, y: m.nn.functional.cross_entropy(
+                x, y, weight=m.from_numpy(weight), reduction=reduction, label_smoothing=smoothing
+            ),
+            normal(*shape),
+            uniform(*shape),
+        )
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_other_dtypes(dtype):
     for name in ("cross_entropy", "nll_loss"):
         for reduction in REDUCTIONS:
-            same(lambda m, x, y: getattr(m.nn.functional, name)(x, y, reduction=reduction),
-                 normal(7, 5, dtype=dtype), labels(5, 7), second=False)
+            same(
+                lambda m, x, y: getattr(m.nn.functional, name)(x, y, reduction=reduction),
+                normal(7, 5, dtype=dtype),
+                labels(5, 7),
+                second=False,
+            )
     for reduction in REDUCTIONS:
-        same(lambda m, x, y: m.nn.functional.mse_loss(x, y, reduction=reduction),
-             normal(7, 5, dtype=dtype), normal(7, 5, dtype=dtype), second=False)
+        same(
+            lambda m, x, y: m.nn.functional.mse_loss(x, y, reduction=reduction),
+            normal(7, 5, dtype=dtype),
+            normal(7, 5, dtype=dtype),
+            second=False,
+        )
 
 
 def test_large_scores_do_not_overflow():
@@ -121,7 +137,11 @@ def test_pairs(name, reduction):
     positive = name == "poisson_nll_loss"
     for option in PAIRS[name]:
         for shape in ((3, 4), (), (2, 1, 3)):
-            x, y = (uniform(*shape, high=3.0), uniform(*shape, low=1.1, high=4.0)) if positive else (normal(*shape), normal(*shape))
+            x, y = (
+                (uniform(*shape, high=3.0), uniform(*shape, low=1.1, high=4.0))
+                if positive
+                else (normal(*shape), normal(*shape))
+            )
             same(lambda m, x, y: getattr(m.nn.functional, name)(x, y, reduction=reduction, **option), x, y)
 
 
@@ -138,36 +158,60 @@ def test_pairs_broadcast_and_promote(name):
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_pairs_with_a_weight_for_each_element(reduction):
     for name in ("mse_loss", "l1_loss", "huber_loss"):
-        same(lambda m, x, y, w: getattr(m.nn.functional, name)(x, y, reduction=reduction, weight=w),
-             normal(3, 4), normal(3, 4), uniform(3, 4))
+        same(
+            lambda m, x, y, w: getattr(m.nn.functional, name)(x, y, reduction=reduction, weight=w),
+            normal(3, 4),
+            normal(3, 4),
+            uniform(3, 4),
+        )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_binary_cross_entropy(reduction):
     for shape in ((3, 4), ()):
-        same(lambda m, x, y: m.nn.functional.binary_cross_entropy(x, y, reduction=reduction), uniform(*shape), uniform(*shape),
-             second=False)  # torch's second derivative for the target is off where it is not differentiable
-        same(lambda m, x, y: m.nn.functional.binary_cross_entropy(x, y.detach(), reduction=reduction), uniform(*shape),
-             uniform(*shape))
+        same(
+            lambda m, x, y: m.nn.functional.binary_cross_entropy(x, y, reduction=reduction),
+            uniform(*shape),
+            uniform(*shape),
+            second=False,
+        )  # torch's second derivative for the target is off where it is not differentiable
+        same(
+            lambda m, x, y: m.nn.functional.binary_cross_entropy(x, y.detach(), reduction=reduction),
+            uniform(*shape),
+            uniform(*shape),
+        )
     weight = uniform(4)
-    same(lambda m, x, y: m.nn.functional.binary_cross_entropy(x, y, m.from_numpy(weight), reduction=reduction),
-         uniform(3, 4), uniform(3, 4), second=False)
+    same(
+        lambda m, x, y: m.nn.functional.binary_cross_entropy(x, y, m.from_numpy(weight), reduction=reduction),
+        uniform(3, 4),
+        uniform(3, 4),
+        second=False,
+    )
     ends = np.array([0.0, 1.0, 0.0, 1.0])
-    same(lambda m, x, y: m.nn.functional.binary_cross_entropy(x, y.detach(), reduction=reduction), ends,
-         np.array([1.0, 0.0, 0.0, 1.0]), second=False)
+    same(
+        lambda m, x, y: m.nn.functional.binary_cross_entropy(x, y.detach(), reduction=reduction),
+        ends,
+        np.array([1.0, 0.0, 0.0, 1.0]),
+        second=False,
+    )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_binary_cross_entropy_with_logits_and_factors(reduction):
     weight, positive = uniform(4), uniform(4, high=3.0)
     for options in ({"weight": weight}, {"pos_weight": positive}, {"weight": weight, "pos_weight": positive}):
+
         def call(m, x, y, options=options):
             factors = {k: m.from_numpy(v) for k, v in options.items()}
             return m.nn.functional.binary_cross_entropy_with_logits(x, y, reduction=reduction, **factors)
 
         same(call, normal(3, 4), uniform(3, 4))
-    same(lambda m, x, y: m.nn.functional.binary_cross_entropy_with_logits(x, y), normal(3, dtype="float32"), uniform(3),
-         values=False)
+    same(
+        lambda m, x, y: m.nn.functional.binary_cross_entropy_with_logits(x, y),
+        normal(3, dtype="float32"),
+        uniform(3),
+        values=False,
+    )
 
 
 @pytest.mark.parametrize("reduction", [*REDUCTIONS, "batchmean"])
@@ -185,11 +229,18 @@ def test_margins(reduction):
         same(lambda m, a, y: f("hinge_embedding_loss")(m, a, y.detach()), normal(3, 2), signs(3, 2))
         same(lambda m, a, b, y: f("cosine_embedding_loss")(m, a, b, y.detach()), normal(5, 3), normal(5, 3), signs(5))
         same(lambda m, a, b, y: f("cosine_embedding_loss")(m, a, b, y.detach()), normal(3), normal(3), signs())
-    same(lambda m, x, y: m.nn.functional.soft_margin_loss(x, y.detach(), reduction=reduction), normal(3, 4), signs(3, 4))
+    same(
+        lambda m, x, y: m.nn.functional.soft_margin_loss(x, y.detach(), reduction=reduction), normal(3, 4), signs(3, 4)
+    )
     weight = uniform(4)
     for w in (None, weight):
-        same(lambda m, x, y: m.nn.functional.multilabel_soft_margin_loss(
-            x, y.detach(), None if w is None else m.from_numpy(w), reduction=reduction), normal(3, 4), uniform(3, 4))
+        same(
+            lambda m, x, y: m.nn.functional.multilabel_soft_margin_loss(
+                x, y.detach(), None if w is None else m.from_numpy(w), reduction=reduction
+            ),
+            normal(3, 4),
+            uniform(3, 4),
+        )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -198,38 +249,72 @@ def test_margins_of_classes(reduction):
     for p in (1, 2):
         for w in (None, weight):
             # torch has no second derivative of this one
-            same(lambda m, x, y: m.nn.functional.multi_margin_loss(
-                x, y, p, 0.7, None if w is None else m.from_numpy(w), reduction=reduction), normal(5, 4), labels(4, 5),
-                second=False)
-    same(lambda m, x, y: m.nn.functional.multi_margin_loss(x, y, reduction=reduction), normal(4), labels(4), second=False)
+            same(
+                lambda m, x, y: m.nn.functional.multi_margin_loss(
+                    x, y, p, 0.7, None if w is None else m.from_numpy(w), reduction=reduction
+                ),
+                normal(5, 4),
+                labels(4, 5),
+                second=False,
+            )
+    same(
+        lambda m, x, y: m.nn.functional.multi_margin_loss(x, y, reduction=reduction), normal(4), labels(4), second=False
+    )
     y = np.array([[3, 0, -1, 1], [0, -1, -1, 2], [-1, 0, 0, 0], [0, 1, 2, 3]])
-    same(lambda m, x, y: m.nn.functional.multilabel_margin_loss(x, y, reduction=reduction), normal(4, 4), y, second=False)
-    same(lambda m, x, y: m.nn.functional.multilabel_margin_loss(x, y, reduction=reduction), normal(4), y[0], second=False)
+    same(
+        lambda m, x, y: m.nn.functional.multilabel_margin_loss(x, y, reduction=reduction), normal(4, 4), y, second=False
+    )
+    same(
+        lambda m, x, y: m.nn.functional.multilabel_margin_loss(x, y, reduction=reduction), normal(4), y[0], second=False
+    )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_triplets(reduction):
     for shape in ((5, 3), (3,), (2, 5, 3)):
         for swap in (False, True):
-            same(lambda m, a, p, n: m.nn.functional.triplet_margin_loss(a, p, n, 0.8, swap=swap, reduction=reduction),
-                 normal(*shape), normal(*shape), normal(*shape))
-            same(lambda m, a, p, n: m.nn.functional.triplet_margin_loss(a, p, n, p=3, swap=swap, reduction=reduction),
-                 normal(*shape), normal(*shape), normal(*shape))
-            same(lambda m, a, p, n: m.nn.functional.triplet_margin_with_distance_loss(
-                a, p, n, distance_function=lambda x, y: ((x - y) ** 2).sum(-1), swap=swap, reduction=reduction),
-                normal(*shape), normal(*shape), normal(*shape))
-    same(lambda m, a, p, n: m.nn.functional.triplet_margin_with_distance_loss(a, p, n), *(normal(4, 2) for _ in range(3)))
+            same(
+                lambda m, a, p, n: m.nn.functional.triplet_margin_loss(a, p, n, 0.8, swap=swap, reduction=reduction),
+                normal(*shape),
+                normal(*shape),
+                normal(*shape),
+            )
+            same(
+                lambda m, a, p, n: m.nn.functional.triplet_margin_loss(a, p, n, p=3, swap=swap, reduction=reduction),
+                normal(*shape),
+                normal(*shape),
+                normal(*shape),
+            )
+            same(
+                lambda m, a, p, n: m.nn.functional.triplet_margin_with_distance_loss(
+                    a, p, n, distance_function=lambda x, y: ((x - y) ** 2).sum(-1), swap=swap, reduction=reduction
+                ),
+                normal(*shape),
+                normal(*shape),
+                normal(*shape),
+            )
+    same(
+        lambda m, a, p, n: m.nn.functional.triplet_margin_with_distance_loss(a, p, n), *(normal(4, 2) for _ in range(3))
+    )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_gaussian(reduction):
     for shape in ((3, 4), (3, 1), (3,), (1, 4)):
         for full in (False, True):
-            same(lambda m, x, y, v: m.nn.functional.gaussian_nll_loss(x, y, v, full, reduction=reduction),
-                 normal(3, 4), normal(3, 4), uniform(*shape))
+            same(
+                lambda m, x, y, v: m.nn.functional.gaussian_nll_loss(x, y, v, full, reduction=reduction),
+                normal(3, 4),
+                normal(3, 4),
+                uniform(*shape),
+            )
     same(lambda m, x, y: m.nn.functional.gaussian_nll_loss(x, y, 0.5, reduction=reduction), normal(3, 4), normal(3, 4))
-    same(lambda m, x, y, v: m.nn.functional.gaussian_nll_loss(x, y, v, eps=0.5, reduction=reduction),
-         normal(3), normal(3), uniform(3))
+    same(
+        lambda m, x, y, v: m.nn.functional.gaussian_nll_loss(x, y, v, eps=0.5, reduction=reduction),
+        normal(3),
+        normal(3),
+        uniform(3),
+    )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -247,24 +332,38 @@ def test_ctc(reduction):
             if not targets.size:
                 continue
         for zero in (False, True):
-            same(lambda m, x: m.nn.functional.ctc_loss(
-                x, m.from_numpy(targets), m.from_numpy(inputs), m.from_numpy(lengths), blank, reduction, zero), scores,
-                second=False)
-    same(lambda m, x: m.nn.functional.ctc_loss(x, m.tensor([1, 2]), (5,), (2,), reduction=reduction),
-         torch.from_numpy(normal(5, 4)).log_softmax(1).numpy(), second=False)
+            same(
+                lambda m, x: m.nn.functional.ctc_loss(
+                    x, m.from_numpy(targets), m.from_numpy(inputs), m.from_numpy(lengths), blank, reduction, zero
+                ),
+                scores,
+                second=False,
+            )
+    same(
+        lambda m, x: m.nn.functional.ctc_loss(x, m.tensor([1, 2]), (5,), (2,), reduction=reduction),
+        torch.from_numpy(normal(5, 4)).log_softmax(1).numpy(),
+        second=False,
+    )
 
 
 def test_flags_of_older_scripts():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for flags in ({"size_average": False}, {"size_average": True}, {"reduce": False}, {"reduce": True, "size_average": False}):
+        for flags in (
+            {"size_average": False},
+            {"size_average": True},
+            {"reduce": False},
+            {"reduce": True, "size_average": False},
+        ):
             for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits"):
                 same(lambda m, x, y: getattr(m.nn.functional, name)(x, y, **flags), normal(3), uniform(3))
             same(lambda m, x, y: m.nn.functional.cross_entropy(x, y, **flags), normal(3, 4), labels(4, 3))
             for module in ("MSELoss", "CrossEntropyLoss", "NLLLoss", "KLDivLoss"):
                 assert getattr(ndl.nn, module)(**flags).reduction == getattr(torch.nn, module)(**flags).reduction
     for m in (torch, ndl):
-        with pytest.warns(UserWarning, match="size_average and reduce args will be deprecated, please use reduction='sum'"):
+        with pytest.warns(
+            UserWarning, match="size_average and reduce args will be deprecated, please use reduction='sum'"
+        ):
             m.nn.MSELoss(size_average=False)
 
 
@@ -284,7 +383,9 @@ def test_refusals():
         loss = lambda m, x, y, **k: getattr(m.nn.functional, name)(x, y, **k)
         assert "Target 4 is out of bounds" in refuse(loss, x, np.array([0, 1, 4]))
         assert "Target -1 is out of bounds" in refuse(loss, x, np.array([0, -1, 3]))
-        assert "Target -100 is out of bounds" in refuse(lambda m, x, y: loss(m, x, y, ignore_index=1), x, np.array([0, 1, -100]))
+        assert "Target -100 is out of bounds" in refuse(
+            lambda m, x, y: loss(m, x, y, ignore_index=1), x, np.array([0, 1, -100])
+        )
         assert "(1, 2, 0)" in refuse(loss, normal(2, 4, 3, 3), np.where(np.arange(18).reshape(2, 3, 3) == 15, 9, 1))
         assert "Expected input batch_size (3) to match target batch_size (2)" in refuse(loss, x, y[:2])
         assert "multi-target not supported" in refuse(loss, x, y[:, None])
@@ -333,9 +434,16 @@ MODULES = {
     "MultiMarginLoss": [{}, {"p": 2, "margin": 0.5}],
 }
 PAIR_MODULES = {
-    "MSELoss": [{}, {"reduction": "sum"}], "L1Loss": [{}], "SmoothL1Loss": [{}, {"beta": 0.5}], "HuberLoss": [{"delta": 0.5}],
-    "BCELoss": [{}, {"reduction": "none"}], "BCEWithLogitsLoss": [{}], "KLDivLoss": [{"reduction": "batchmean"}],
-    "PoissonNLLLoss": [{}, {"full": True, "log_input": False}], "SoftMarginLoss": [{}], "HingeEmbeddingLoss": [{"margin": 0.4}],
+    "MSELoss": [{}, {"reduction": "sum"}],
+    "L1Loss": [{}],
+    "SmoothL1Loss": [{}, {"beta": 0.5}],
+    "HuberLoss": [{"delta": 0.5}],
+    "BCELoss": [{}, {"reduction": "none"}],
+    "BCEWithLogitsLoss": [{}],
+    "KLDivLoss": [{"reduction": "batchmean"}],
+    "PoissonNLLLoss": [{}, {"full": True, "log_input": False}],
+    "SoftMarginLoss": [{}],
+    "HingeEmbeddingLoss": [{"margin": 0.4}],
     "MultiLabelSoftMarginLoss": [{}],
 }
 
@@ -346,20 +454,41 @@ def test_modules():
             same(lambda m, x, y: getattr(m.nn, name)(**option)(x, y), normal(5, 4), labels(4, 5), second=False)
     for name, options in PAIR_MODULES.items():
         for option in options:
-            same(lambda m, x, y: getattr(m.nn, name)(**option)(x, y.detach()), uniform(5, 4), uniform(5, 4), second=False)
+            same(
+                lambda m, x, y: getattr(m.nn, name)(**option)(x, y.detach()), uniform(5, 4), uniform(5, 4), second=False
+            )
     same(lambda m, x, y: m.nn.GaussianNLLLoss(full=True)(x, y, m.ones(3)), normal(3), normal(3))
     same(lambda m, x, y, z: m.nn.TripletMarginLoss(margin=0.5, p=1)(x, y, z), normal(3, 2), normal(3, 2), normal(3, 2))
-    same(lambda m, x, y, z: m.nn.TripletMarginWithDistanceLoss(margin=0.5)(x, y, z), normal(3, 2), normal(3, 2), normal(3, 2))
+    same(
+        lambda m, x, y, z: m.nn.TripletMarginWithDistanceLoss(margin=0.5)(x, y, z),
+        normal(3, 2),
+        normal(3, 2),
+        normal(3, 2),
+    )
     same(lambda m, x, y: m.nn.MarginRankingLoss(0.2)(x, y, m.ones(3)), normal(3), normal(3))
     same(lambda m, x, y: m.nn.CosineEmbeddingLoss(0.2)(x, y, -m.ones(3)), normal(3, 2), normal(3, 2))
-    same(lambda m, x: m.nn.CTCLoss(blank=1)(x, m.tensor([[0, 2]]), m.tensor([4]), m.tensor([2])), normal(4, 1, 3), second=False)
-    same(lambda m, x, y: m.nn.MultiLabelMarginLoss()(x, y), normal(2, 3), np.array([[1, -1, 0], [0, 2, -1]]), second=False)
+    same(
+        lambda m, x: m.nn.CTCLoss(blank=1)(x, m.tensor([[0, 2]]), m.tensor([4]), m.tensor([2])),
+        normal(4, 1, 3),
+        second=False,
+    )
+    same(
+        lambda m, x, y: m.nn.MultiLabelMarginLoss()(x, y),
+        normal(2, 3),
+        np.array([[1, -1, 0], [0, 2, -1]]),
+        second=False,
+    )
 
 
 def test_weights_of_loss_modules_are_buffers():
     for m in (torch, ndl):
         w = m.ones(4)
-        for module in (m.nn.CrossEntropyLoss(weight=w), m.nn.NLLLoss(w), m.nn.BCELoss(w), m.nn.MultiMarginLoss(weight=w)):
+        for module in (
+            m.nn.CrossEntropyLoss(weight=w),
+            m.nn.NLLLoss(w),
+            m.nn.BCELoss(w),
+            m.nn.MultiMarginLoss(weight=w),
+        ):
             assert list(module.state_dict()) == ["weight"]
             assert module.weight is w
         both = m.nn.BCEWithLogitsLoss(w, pos_weight=w)

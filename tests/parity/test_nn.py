@@ -26,15 +26,23 @@ CONSTRUCTIONS = [
     lambda nn: nn.Flatten(),
     lambda nn: nn.Flatten(0, 2),
     lambda nn: nn.Unflatten(1, (2, 3)),
-    *[lambda nn, n=n: getattr(nn, n)() for n in (
-        "ReLU ReLU6 LeakyReLU PReLU RReLU ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Hardsigmoid Hardswish Tanh "
-        "Tanhshrink Hardtanh Softplus Softsign Softshrink Hardshrink GLU Softmax LogSoftmax Softmin Softmax2d Dropout "
-        "Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout CrossEntropyLoss NLLLoss MSELoss L1Loss SmoothL1Loss "
-        "HuberLoss BCELoss BCEWithLogitsLoss KLDivLoss PoissonNLLLoss GaussianNLLLoss MarginRankingLoss HingeEmbeddingLoss "
-        "SoftMarginLoss MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss CosineEmbeddingLoss TripletMarginLoss "
-        "TripletMarginWithDistanceLoss CTCLoss Sequential ModuleList ModuleDict ParameterList ParameterDict").split()],
-    *[lambda nn, n=n: getattr(nn, n)(inplace=True) for n in (
-        "ReLU ReLU6 LeakyReLU RReLU ELU CELU SELU SiLU Mish Hardsigmoid Hardswish Hardtanh Dropout Dropout2d").split()],
+    *[
+        lambda nn, n=n: getattr(nn, n)()
+        for n in (
+            "ReLU ReLU6 LeakyReLU PReLU RReLU ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Hardsigmoid Hardswish Tanh "
+            "Tanhshrink Hardtanh Softplus Softsign Softshrink Hardshrink GLU Softmax LogSoftmax Softmin Softmax2d Dropout "
+            "Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout CrossEntropyLoss NLLLoss MSELoss L1Loss SmoothL1Loss "
+            "HuberLoss BCELoss BCEWithLogitsLoss KLDivLoss PoissonNLLLoss GaussianNLLLoss MarginRankingLoss HingeEmbeddingLoss "
+            "SoftMarginLoss MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss CosineEmbeddingLoss TripletMarginLoss "
+            "TripletMarginWithDistanceLoss CTCLoss Sequential ModuleList ModuleDict ParameterList ParameterDict"
+        ).split()
+    ],
+    *[
+        lambda nn, n=n: getattr(nn, n)(inplace=True)
+        for n in (
+            "ReLU ReLU6 LeakyReLU RReLU ELU CELU SELU SiLU Mish Hardsigmoid Hardswish Hardtanh Dropout Dropout2d"
+        ).split()
+    ],
     lambda nn: nn.LeakyReLU(0.2, True),
     lambda nn: nn.PReLU(4, 0.1),
     lambda nn: nn.RReLU(0.1, 0.2),
@@ -168,13 +176,16 @@ def test_paths():
     same_error(lambda m: attribute(lambda: net(m).set_submodule("head.9", m.nn.Tanh(), strict=True)))
 
 
-
 # --- attributes -----------------------------------------------------------------------------------------------------
 
 
 def members(model):
-    return (list(model._parameters), list(model._buffers), list(model._modules),
-            sorted(k for k in model.__dict__ if not k.startswith("_") and k != "T_destination"))
+    return (
+        list(model._parameters),
+        list(model._buffers),
+        list(model._modules),
+        sorted(k for k in model.__dict__ if not k.startswith("_") and k != "T_destination"),
+    )
 
 
 def test_what_assigning_does():
@@ -264,7 +275,6 @@ def test_what_assigning_refuses():
         assert unready(m)(3).value == 3  # plain values may come early
 
 
-
 # --- parameters -----------------------------------------------------------------------------------------------------
 
 
@@ -285,10 +295,9 @@ def test_parameter():
         assert twin.grad is None and twin.requires_grad and type(twin) is m.nn.Parameter and twin is not p
         again = pickle.loads(pickle.dumps(p))
         assert type(again) is m.nn.Parameter and again.tolist() == p.tolist() and again.requires_grad
-        y = (m.ones(3, requires_grad=True) * 2)
+        y = m.ones(3, requires_grad=True) * 2
         assert m.nn.Parameter(y).is_leaf
     same_error(lambda m: m.nn.Parameter(m.arange(3)))
-
 
 
 # --- state dicts ----------------------------------------------------------------------------------------------------
@@ -375,9 +384,15 @@ def test_extra_state_and_hooks_of_state_dicts():
         b = m.nn.Sequential(Stateful(1, 1), m.nn.Linear(1, 1))
         a[0].steps = 9
         handles = [
-            a[1].register_state_dict_pre_hook(lambda module, prefix, keep_vars: told.append(("pre", prefix, keep_vars))),
-            a[1].register_state_dict_post_hook(lambda module, state, prefix, local: told.append(("post", list(state), prefix))),
-            a[1]._register_state_dict_hook(lambda module, state, prefix, local: state.update({prefix + "more": m.ones(1)})),
+            a[1].register_state_dict_pre_hook(
+                lambda module, prefix, keep_vars: told.append(("pre", prefix, keep_vars))
+            ),
+            a[1].register_state_dict_post_hook(
+                lambda module, state, prefix, local: told.append(("post", list(state), prefix))
+            ),
+            a[1]._register_state_dict_hook(
+                lambda module, state, prefix, local: state.update({prefix + "more": m.ones(1)})
+            ),
         ]
         state = a.state_dict()
         told.append((list(state), state["0._extra_state"]))
@@ -386,9 +401,18 @@ def test_extra_state_and_hooks_of_state_dicts():
         told.append(list(a.state_dict()))
         b[1].register_load_state_dict_pre_hook(
             lambda module, state, prefix, local, strict, missing, unexpected, errors: (
-                told.append(("load pre", type(module).__name__, list(state), prefix, strict)), state.pop(prefix + "more", None)) and None)
+                (
+                    told.append(("load pre", type(module).__name__, list(state), prefix, strict)),
+                    state.pop(prefix + "more", None),
+                )
+                and None
+            )
+        )
         b.register_load_state_dict_post_hook(
-            lambda module, keys: told.append(("load post", list(keys.missing_keys), list(keys.unexpected_keys), b[0].steps)))
+            lambda module, keys: told.append(
+                ("load post", list(keys.missing_keys), list(keys.unexpected_keys), b[0].steps)
+            )
+        )
         b.load_state_dict(state)
         told.append(b[0].steps)
         del state["0._extra_state"], state["1.bias"]
@@ -399,7 +423,6 @@ def test_extra_state_and_hooks_of_state_dicts():
         return told
 
     agree(story)
-
 
 
 # --- what is done to all --------------------------------------------------------------------------------------------
@@ -437,8 +460,20 @@ def test_train_eval_freeze_apply_zero_grad():
         assert all(p.grad is None for p in model.parameters())
         names = []
         assert model.apply(lambda x: names.append(type(x).__name__)) is model
-        assert names == ["Linear", "Linear", "ReLU", "Block", "Linear", "ReLU", "Block", "ModuleList", "Dropout", "Linear",
-                         "Sequential", "Net"]
+        assert names == [
+            "Linear",
+            "Linear",
+            "ReLU",
+            "Block",
+            "Linear",
+            "ReLU",
+            "Block",
+            "ModuleList",
+            "Dropout",
+            "Linear",
+            "Sequential",
+            "Net",
+        ]
 
 
 def test_copies():
@@ -451,5 +486,3 @@ def test_copies():
             for (n, a), (k, b) in zip(twin.state_dict().items(), model.state_dict().items()):
                 assert n == k and a.tolist() == b.tolist() and a.data_ptr() != b.data_ptr()
             assert type(twin[0].weight) is m.nn.Parameter and twin[0].weight.requires_grad
-
-

@@ -13,13 +13,20 @@ from tests.parity.same import same_error
 RNG = np.random.default_rng(0)
 
 
-
 def test_sequential():
     def story(m):
         nn, told = m.nn, []
         make = lambda: nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 3), nn.Tanh())
         s = make()
-        told += [repr(s[1]), repr(s[-1]), repr(s[1:3]), repr(s[::2]), len(s), [repr(x) for x in s], type(s[:2]).__name__]
+        told += [
+            repr(s[1]),
+            repr(s[-1]),
+            repr(s[1:3]),
+            repr(s[::2]),
+            len(s),
+            [repr(x) for x in s],
+            type(s[:2]).__name__,
+        ]
         s[1] = nn.Sigmoid()
         told.append(repr(s))
         del s[0]
@@ -27,8 +34,15 @@ def test_sequential():
         del s[1:]
         told.append(repr(s))
         s = make()
-        told += [repr(s.append(nn.GELU())), repr(s.extend([nn.ELU(), nn.SELU()])), repr(s.insert(1, nn.Dropout())),
-                 repr(s.insert(-1, nn.Mish())), repr(s.pop(2)), repr(s.pop(-1)), repr(s)]
+        told += [
+            repr(s.append(nn.GELU())),
+            repr(s.extend([nn.ELU(), nn.SELU()])),
+            repr(s.insert(1, nn.Dropout())),
+            repr(s.insert(-1, nn.Mish())),
+            repr(s.pop(2)),
+            repr(s.pop(-1)),
+            repr(s),
+        ]
         told += [repr(make() + nn.Sequential(nn.ELU())), repr(make() * 2), repr(2 * make())]
         s += nn.Sequential(nn.CELU())
         s *= 2
@@ -82,7 +96,15 @@ def test_lists_and_dicts_of_modules():
         d["c"] = nn.ReLU()
         d.update({"d": nn.ELU()})
         d.update(nn.ModuleDict({"e": nn.CELU()}))
-        told += [list(d), list(d.keys()), [repr(v) for v in d.values()], [k for k, _ in d.items()], len(d), "a" in d, "x" in d]
+        told += [
+            list(d),
+            list(d.keys()),
+            [repr(v) for v in d.values()],
+            [k for k, _ in d.items()],
+            len(d),
+            "a" in d,
+            "x" in d,
+        ]
         del d["a"]
         told += [repr(d.pop("b")), repr(d), repr(d.c)]
         d.clear()
@@ -104,8 +126,15 @@ def test_lists_and_dicts_of_parameters():
         p += [m.ones(5)]
         p.extend([m.ones(6)])
         p[0] = m.ones(7)
-        return [len(p), [n for n, _ in p.named_parameters()], [tuple(x.shape) for x in p.parameters()], p[2], repr(p[1:3]),
-                tuple(p[-1].shape), type(p[0]) is nn.Parameter]
+        return [
+            len(p),
+            [n for n, _ in p.named_parameters()],
+            [tuple(x.shape) for x in p.parameters()],
+            p[2],
+            repr(p[1:3]),
+            tuple(p[-1].shape),
+            type(p[0]) is nn.Parameter,
+        ]
 
     agree(lists)
     same_error(lambda m: m.nn.ParameterList([1])[3])
@@ -120,8 +149,14 @@ def test_lists_and_dicts_of_parameters():
         told += [repr(d.pop("a")), list(d), d.popitem()[0], d.get("nope", 7), "b" in d, list(reversed(d))]
         d.setdefault("k", m.ones(1))
         d.update([("u", m.ones(1))])
-        told += [list(d), list(d | nn.ParameterDict({"w": m.ones(1)})), list(d.copy()), list(d.fromkeys(["x", "y"], 1)),
-                 [k for k, _ in d.items()], len(list(d.values()))]
+        told += [
+            list(d),
+            list(d | nn.ParameterDict({"w": m.ones(1)})),
+            list(d.copy()),
+            list(d.fromkeys(["x", "y"], 1)),
+            [k for k, _ in d.items()],
+            len(list(d.values())),
+        ]
         d |= nn.ParameterDict({"v": m.ones(1)})
         del d["u"]
         told.append(list(d.keys()))
@@ -133,5 +168,3 @@ def test_lists_and_dicts_of_parameters():
     same_error(lambda m: m.nn.ParameterDict(3))
     same_error(lambda m: m.nn.ParameterDict([("a",)]))
     same_error(lambda m: m.nn.ParameterDict({})(3))
-
-

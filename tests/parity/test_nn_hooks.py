@@ -1,6 +1,5 @@
 """Hooks against torch: which are called, in which order, and with what."""
 
-
 import numpy as np
 import pytest
 
@@ -10,7 +9,6 @@ from tests.parity.both import BOTH, agree, both
 from tests.parity.same import same_error
 
 RNG = np.random.default_rng(0)
-
 
 
 def test_forward_hooks():
@@ -26,8 +24,9 @@ def test_forward_hooks():
             layer.register_forward_pre_hook(lambda mod, args: args[0] + 1),
             layer.register_forward_hook(lambda mod, args, out: told.append(("post", args[0].tolist(), out.tolist()))),
             layer.register_forward_hook(lambda mod, args, out: out * 10),
-            layer.register_forward_hook(lambda mod, args, kwargs, out: told.append(("kw", sorted(kwargs), out.tolist())),
-                                        with_kwargs=True),
+            layer.register_forward_hook(
+                lambda mod, args, kwargs, out: told.append(("kw", sorted(kwargs), out.tolist())), with_kwargs=True
+            ),
             layer.register_forward_hook(lambda mod, args, out: told.append(("first", out.tolist())), prepend=True),
         ]
         told.append(layer(x).tolist())
@@ -111,7 +110,9 @@ def test_full_backward_hooks():
         return told
 
     # torch counts a tensor that has no gradient, such as the detached output, among those with a gradient of zero
-    cut = lambda told: [[t[0], t[1][:3]] if isinstance(t, list) and len(t) == 2 and isinstance(t[1], list) else t for t in told]
+    cut = lambda told: [
+        [t[0], t[1][:3]] if isinstance(t, list) and len(t) == 2 and isinstance(t[1], list) else t for t in told
+    ]
     ours, theirs = both(several)
     assert cut(ours) == cut(theirs)
 
@@ -137,7 +138,9 @@ def test_hooks_of_all_modules():
         handles = [
             everywhere.register_module_forward_pre_hook(lambda mod, args: told.append(("pre", type(mod).__name__))),
             everywhere.register_module_forward_hook(lambda mod, args, out: told.append(("post", type(mod).__name__))),
-            everywhere.register_module_full_backward_hook(lambda mod, gi, go: told.append(("back", type(mod).__name__))),
+            everywhere.register_module_full_backward_hook(
+                lambda mod, gi, go: told.append(("back", type(mod).__name__))
+            ),
         ]
         model = m.nn.Sequential(m.nn.Linear(2, 2), m.nn.Tanh())
         model[0].register_forward_hook(lambda mod, args, out: told.append("own"))
@@ -161,5 +164,3 @@ def test_gradients_of_gradients_pass_through_backward_hooks():
         t = np.tanh([0.3, -0.2])
         np.testing.assert_allclose(gg.numpy(), -2 * t * (1 - t**2))
         assert len(seen) >= 1
-
-

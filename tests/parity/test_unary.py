@@ -198,7 +198,7 @@ def test_special_values(name):
     for dtype in ("float64", "float32"):
         for value in SPECIAL_VALUES:
             if name in ("lgamma", "digamma") and value < 0 and (name == "digamma" or np.isinf(value)) \
-                    or name == "logit" and value == 0 or name == "i0" and np.isinf(value) or name[14:] in ("elu", "selu", "celu", "hardswish") and value != value:
+                    or name == "logit" and value == 0 or name == "i0" and np.isinf(value) or name[14:] == "hardswish" and value != value:
                 continue
             a = np.array([value], dtype)
             theirs, ours = torch.from_numpy(a).requires_grad_(), ndl.from_numpy(a.copy()).requires_grad_()

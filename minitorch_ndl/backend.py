@@ -14,7 +14,7 @@ import numpy as np
 # Torch never warns about overflow, log(0) or 0/0; NumPy does. `hush` silences NumPy for this thread until `restore`.
 # np.errstate does the same at ten times the price, which every operation would pay, so go to what lies under it.
 try:
-    from numpy._core.umath import _extobj_contextvar, _make_extobj  # type: ignore[attr-defined]
+    from numpy._core.umath import _extobj_contextvar, _make_extobj
 
     _quiet = _make_extobj(all="ignore")
     restore = _extobj_contextvar.reset
@@ -91,22 +91,30 @@ def restride(array: Any, shape: Any, strides: Any) -> Any:
         owner = array
         while type(owner.base) is np.ndarray:
             owner = owner.base
-        row = owner if owner.flags.c_contiguous else owner.transpose(sorted(range(owner.ndim), key=lambda i: -owner.strides[i]))
+        row = owner if owner.flags.c_contiguous else _in_order(owner)
         if row.flags.c_contiguous:  # an eighth of the time that as_strided takes
-            return np.ndarray(shape, array.dtype, row, 0 if owner is array else _address(array) - _address(owner), strides)
+            start = 0 if owner is array else _address(array) - _address(owner)
+            return np.ndarray(shape, array.dtype, row, start, strides)
     return of_type(type(array)).xp.lib.stride_tricks.as_strided(array, shape, strides)
 
 
 def memory(array: Any) -> tuple[Any, int]:
     """All of the memory that `array` is a view of, in a row, and at which element of it the array begins."""
+    if type(array) is not np.ndarray:
+        if not array.flags.c_contiguous:
+            raise RuntimeError("as_strided: on this device only for tensors that lie in order; use x.contiguous() "
+                               "first.")
+        return array.reshape(-1), 0
     owner = array
-    while type(owner.base) is type(array):
+    while type(owner.base) is np.ndarray:
         owner = owner.base
-    row = owner.transpose(sorted(range(owner.ndim), key=lambda i: -owner.strides[i]))
+    row = _in_order(owner)
     if not row.flags.c_contiguous:
-        raise RuntimeError("as_strided: this tensor's memory comes from elsewhere and has gaps; use x.contiguous() first.")
+        raise RuntimeError("as_strided: this tensor's memory comes from elsewhere and has gaps; use x.contiguous() "
+                           "first.")
     row = row.reshape(-1)
-    return row if row.dtype == array.dtype else row.view(array.dtype), (_address(array) - _address(owner)) // array.itemsize
+    start = (_address(array) - _address(owner)) // array.itemsize
+    return row if row.dtype == array.dtype else row.view(array.dtype), start
 
 
 def empty(like: Any, strides: Any = None) -> Any:
@@ -116,6 +124,11 @@ def empty(like: Any, strides: Any = None) -> Any:
         return xp.empty(like.shape, like.dtype)
     extent = sum((n - 1) * s for n, s in zip(like.shape, strides, strict=True)) // like.itemsize + 1
     return restride(xp.empty(extent, like.dtype), like.shape, strides)
+
+
+def _in_order(owner: np.ndarray) -> np.ndarray:
+    """`owner` with its dimensions in the order in which they lie in memory."""
+    return owner.transpose(sorted(range(owner.ndim), key=lambda i: -owner.strides[i]))
 
 
 def _address(array: np.ndarray) -> int:
@@ -135,6 +148,8 @@ class device:
     """
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __init__(self, type: Any, index: int | None = None):
         if isinstance(type, device):
@@ -154,7 +169,8 @@ class device:
         self.type, self.index = name, index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{index})"
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"

@@ -52,14 +52,15 @@ class Op:
         self.promote, self.numbers, self.view, self.many = promote, numbers, view, many
         self.outputs, self.saves, self.ufunc, self.write = tuple(outputs), tuple(saves), ufunc, write
         # Inputs of these kinds take the general path, which checks and converts.
-        self.checked, self.check = check or ("", None)
+        self.checked: str = check[0] if check else ""
+        self.check: Callable | None = check[1] if check else None
         self.slow = "biu" if promote == "float" else self.checked
         names = self.signature.names
         self.differentiable = tuple(i for i in self.arrays if names[i] in formulas)
         self.promoted = self.differentiable or self.arrays
         self.broadcasts = len(self.promoted) > 1 and promote in ("number", "float") \
             if broadcasts is None else broadcasts
-        self.lifted = tuple(i for i in self.promoted if numbers and (numbers is True or names[i] in numbers))
+        self.lifted = tuple(i for i in self.promoted if numbers is True or (numbers and names[i] in numbers))
         self.plain = not (view or outputs or many or saves) and self.signature.sequence is None
         self.kernels = _Kernels(kernel, ufunc)
         self.rules: dict[tuple[int, ...], Rule] = {}
@@ -90,12 +91,12 @@ class _Kernels(dict):
         self.kernel, self.ufunc = kernel, ufunc
 
     def __missing__(self, array_type: type) -> Callable:
-        xp, kernel, code = backend.of_type(array_type).xp, self.kernel, self.kernel.__code__  # type: ignore[attr-defined]
+        xp, kernel, code = backend.of_type(array_type).xp, self.kernel, self.kernel.__code__
         if code.co_kwonlyargcount:  # keyword-only for the public; the dispatcher passes everything in order
             code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
-            defaults = (*(kernel.__defaults__ or ()), *(kernel.__kwdefaults__ or {}).values())  # type: ignore[attr-defined]
-            kernel = types.FunctionType(code, kernel.__globals__, kernel.__name__, defaults,  # type: ignore[attr-defined]
-                                        kernel.__closure__)  # type: ignore[attr-defined]
+            defaults = (*(kernel.__defaults__ or ()), *(kernel.__kwdefaults__ or {}).values())
+            kernel = types.FunctionType(code, kernel.__globals__, kernel.__name__, defaults,
+                                        kernel.__closure__)
         self[array_type] = bound = getattr(xp, self.ufunc) if self.ufunc else functools.partial(kernel, xp)
         return bound
 
@@ -175,7 +176,7 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None, checked:
     if op.saves:
         out, *extras = out
     else:
-        extras = ()  # type: ignore[assignment]
+        extras = ()
     # Wrap.
     if op.outputs or op.many:
         outs: Any = [wrap(backend.as_array(o, like)) for o in out]
@@ -263,7 +264,7 @@ def _write(op: Op, values: list, target: Tensor) -> Any:
     result = op.kernels[type(array)](*values)
     extras = ()
     if op.saves:
-        result, *extras = result  # type: ignore[assignment]
+        result, *extras = result
     if result.shape != array.shape:
         raise RuntimeError(f"output with shape {list(array.shape)} doesn't match the broadcast shape "
                            f"{list(result.shape)}: {op.name}_ writes in place and cannot grow its tensor. "

@@ -51,11 +51,11 @@ class Signature:
     @classmethod
     def of_kernel(cls, kernel: Callable, skip: int = 1, keywords: bool = True) -> Signature:
         """The signature of a kernel, without its first parameter, the array module (and without keyword-only ones)."""
-        code = kernel.__code__  # type: ignore[attr-defined]
+        code = kernel.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount * keywords]
-        values = kernel.__defaults__ or ()  # type: ignore[attr-defined]
+        values = kernel.__defaults__ or ()
         defaults = dict(zip(names[code.co_argcount - len(values):code.co_argcount], values, strict=True))
-        defaults.update((kernel.__kwdefaults__ or {}) if keywords else {})  # type: ignore[attr-defined]
+        defaults.update((kernel.__kwdefaults__ or {}) if keywords else {})
         return cls(names[skip:], code.co_argcount - skip, defaults, kernel.__annotations__)
 
     def optional(self, i: int) -> bool:
@@ -84,7 +84,8 @@ class Signature:
         if len(args) > self.positional:
             raise TypeError(f"{op}() takes {self.positional} positional argument{'s' * (self.positional != 1)} "
                             f"but {len(args)} were given: {op}({', '.join(self.names)})")
-        values, places = [*args, *self._tail[len(args):]], []
+        values = [*args, *self._tail[len(args):]]
+        filled: list[int] = []
         for key, value in kwargs.items():
             name = _SPELLINGS.get(key, key) if key not in self.names else key
             if name == "input" and self.names[:1] in (("A",), ("x",)):
@@ -96,7 +97,7 @@ class Signature:
             if at < len(args):
                 raise TypeError(f"{op}() got multiple values for argument '{name}'")
             values[at] = value
-            places.append(at)
+            filled.append(at)
         missing = [n for n, v in zip(self.names, values, strict=True) if v is _MISSING]
         if missing:
             raise TypeError(f"{op}() missing {len(missing)} required positional arguments: "
@@ -104,7 +105,7 @@ class Signature:
         if self.sizes is not None:
             values[self.sizes] = sizes(op, values[self.sizes])
         elif len(form) == len(kwargs) + 1 and form[0] == len(args):
-            self._forms[form] = tuple(places)
+            self._forms[form] = tuple(filled)
         return tuple(values)
 
     def pair(self, op: str, values: Sequence[Any]) -> Any:
@@ -142,9 +143,9 @@ _SPELLINGS = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "inpu
 
 def named_result(op: str, outputs: Sequence[str]) -> type:
     """The type of a result with several named parts; unpacks as a tuple, prints with its names."""
-    cls = namedtuple(op, outputs)  # type: ignore[misc]
+    cls: Any = namedtuple(op, outputs)  # type: ignore[misc]
     cls.__module__ = "minitorch_ndl.return_types"
-    cls.__repr__ = lambda self: f"return_types.{op}(\n" + ",\n".join(  # type: ignore[method-assign]
+    cls.__repr__ = lambda self: f"return_types.{op}(\n" + ",\n".join(
         f"{n}={v!r}" for n, v in zip(self._fields, self, strict=True)) + ")"
     return cls
 

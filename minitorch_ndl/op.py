@@ -46,7 +46,7 @@ def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[s
         record = Op(kernel, options, name=name, keywords=variant is None, **settings)
         count = len(record.signature.names)
         run = fast.path(record)
-        record.run = run
+        record.run = run  # type: ignore[attr-defined]
         OPS[record.name] = record
         if record.outputs:
             record.signature.name_outputs(record.name, record.outputs)
@@ -71,7 +71,7 @@ def inner_face(op: Op, run: Callable) -> Callable:
     kernels, rest, hands_back = op.kernels, op.signature.fill, bool(op.saves)
 
     def inner(*args: Any) -> Any:
-        like = None
+        like, scalars = None, False
         for a in args:
             if isinstance(a, Tensor):
                 return run(*rest(args))
@@ -81,7 +81,9 @@ def inner_face(op: Op, run: Callable) -> Callable:
                 if isinstance(a[0], Tensor):
                     return run(*rest(args))
                 like = a[0]
-        if like is None:  # NumPy turns 0-d arrays into scalars on the way
+            elif isinstance(a, np.generic):
+                scalars = True
+        if scalars:  # NumPy turns 0-d arrays into scalars on the way
             args = tuple(np.asarray(a) if isinstance(a, np.generic) else a for a in args)
         out = kernels[np.ndarray if like is None else type(like)](*rest(args))
         return out[0] if hands_back else out

@@ -104,7 +104,7 @@ class _Rule:
 
     single = None
 
-    def __init__(self, cls: type, ctx: FunctionCtx, tensors: Sequence[bool]):
+    def __init__(self, cls: type[Function], ctx: FunctionCtx, tensors: Sequence[bool]):
         self.cls, self.ctx, self.tensors = cls, ctx, tensors
         self.name = f"{cls.__name__}Backward"
         self.holds = bool(ctx._saving)

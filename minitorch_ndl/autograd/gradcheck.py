@@ -124,7 +124,7 @@ class _Check:
 
     def values(self, every: bool = False) -> list[np.ndarray]:
         """The function's outputs now, each as a row."""
-        outs = _tuple(self.func(*self.inputs))
+        outs: Sequence[Any] = _tuple(self.func(*self.inputs))
         outs = outs if every else _differentiable(outs)
         return [backend.to_numpy(o._array).reshape(-1).astype(np.float64) for o in outs]
 

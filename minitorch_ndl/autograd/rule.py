@@ -154,7 +154,7 @@ def _saver(plan: Sequence[tuple[int, str | None]]) -> Callable[[tuple], tuple]:
 
 
 def _parameters(formula: Callable) -> tuple[str, ...]:
-    code = formula.__code__  # type: ignore[attr-defined]
+    code = formula.__code__
     return code.co_varnames[1:code.co_argcount]
 
 

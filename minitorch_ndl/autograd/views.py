@@ -103,7 +103,8 @@ def check_writable(target: Tensor, recording: bool, name: str) -> None:
     """Raise unless `target` may be written into."""
     check_history(target, recording, name)
     array = target._array
-    if array.size and 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+    if array.size and 0 in array.strides and \
+            any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "
                            f"memory location. Please clone() the tensor before performing the operation. ({name})")
 
@@ -132,7 +133,7 @@ def adopt(target: Tensor, edge: Any) -> None:
 
 
 def _retarget(tensor: Tensor, edge: Any) -> None:
-    """Change the history of `tensor`. What `retain_grad` asked for goes along; hooks stay with what they were put on."""
+    """Change the history of `tensor`. What `retain_grad` asked for goes along; hooks stay where they were put."""
     before, tensor._edge = tensor._edge, edge
     if tensor._retains_grad:
         old, new = (e.node if type(e) is Output else e for e in (before, edge))

@@ -113,7 +113,7 @@ class Tensor(_Tensor):
             raise TypeError(f"data: the dtypes must agree; got {value._array.dtype}, expected {self._array.dtype}.")
         self._array = value._array
 
-    def backward(self, out_grad: _Tensor | None = None) -> None:  # type: ignore[override]
+    def backward(self, out_grad: _Tensor | None = None) -> None:
         """Set `.grad` of everything that this came from; `out_grad` is ones unless given. What was there is replaced."""
         seed = _wrap(np.ones(self._array.shape, self._array.dtype)) if out_grad is None else out_grad
         compute_gradient_of_variables(self, seed)

@@ -97,29 +97,37 @@ class Hookable:
                                f"({kinds}). Please use only register_full_backward_hook.")
 
 
-def _hook_everywhere(occasion: str, entry: Any) -> Handle:
-    Hookable._hooks = everywhere  # from now on no module takes the short way
-    return Handle(getattr(everywhere, occasion), entry)
+class _HandleOfAll(Handle):
+    """While one of these is in place, no module takes the short way."""
+
+    def __init__(self, occasion: str, entry: Any):
+        super().__init__(getattr(everywhere, occasion), entry)
+        Hookable._hooks = everywhere
+
+    def remove(self) -> None:
+        super().remove()
+        if not any(vars(everywhere).values()):
+            Hookable._hooks = None
 
 
 def register_module_forward_pre_hook(hook: Callable) -> Handle:
     """`Module.register_forward_pre_hook` for all modules at once."""
-    return _hook_everywhere("forward_pre", (hook, False))
+    return _HandleOfAll("forward_pre", (hook, False))
 
 
 def register_module_forward_hook(hook: Callable, *, with_kwargs: bool = False, always_call: bool = False) -> Handle:
     """`Module.register_forward_hook` for all modules at once."""
-    return _hook_everywhere("forward", (hook, with_kwargs, always_call))
+    return _HandleOfAll("forward", (hook, with_kwargs, always_call))
 
 
 def register_module_full_backward_hook(hook: Callable) -> Handle:
     """`Module.register_full_backward_hook` for all modules at once."""
-    return _hook_everywhere("backward", hook)
+    return _HandleOfAll("backward", hook)
 
 
 def register_module_full_backward_pre_hook(hook: Callable) -> Handle:
     """`Module.register_full_backward_pre_hook` for all modules at once."""
-    return _hook_everywhere("backward_pre", hook)
+    return _HandleOfAll("backward_pre", hook)
 
 
 # --- calling a module that has hooks --------------------------------------------------------------------------------

@@ -431,10 +431,11 @@ class log_softmax:
             out = input - input
             return out, out, dim
         x = single(input)
-        if _small(x):
+        if x.itemsize == 4 and _small(x):
             total = xp.log(_sum(xp, xp.exp(x), dim).astype("float64"))
-            t = x - total.astype(x.dtype)  # rounded to the size of the total; what that lost comes next
-            t -= (total - total.astype(x.dtype)).astype(x.dtype)
+            rounded = total.astype("float32")
+            t = x - rounded
+            t -= (total - rounded).astype("float32")  # what rounding lost, which matters where t is near 0
         else:
             t = x - x.max(dim, keepdims=True)
             t -= xp.log(_sum(xp, xp.exp(t), dim))
@@ -477,6 +478,19 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 def functional_log_softmax(input, dim: int | None = None, _stacklevel: int = 3, dtype: object = None):
     """log(softmax(x)) along `dim`."""
     return F.log_softmax(input, _implicit_dim("log_softmax", input, dim, _stacklevel), None)
+
+
+@face("gumbel_softmax", "functional")
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A random choice along `dim` with the probabilities softmax(logits), made soft so that gradients flow through it;
+    `hard`: a one-hot choice, with the soft one's gradients.
+    https://pytorch.org/docs/stable/generated/torch.nn.functional.gumbel_softmax.html"""
+    noise = -FACES["torch"]["empty_like"](logits).exponential_().log()
+    soft = F.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    chosen = FACES["torch"]["zeros_like"](logits).scatter_(dim, soft.argmax(dim, keepdim=True), 1.0)
+    return chosen - soft.detach() + soft
 
 
 # Torch has the in-place forms of these as functions too.

@@ -1,4 +1,4 @@
-"""Arithmetic on two tensors (or a tensor and a number), element by element, with broadcasting; and `where` and `clamp`.
+"""Arithmetic on two tensors (or a tensor and a number), element by element, with broadcasting.
 
 A row of the table: the function, and beside it its derivative with respect to each input. The engine sums a gradient
 back to the shape that its input had before it was broadcast.
@@ -18,7 +18,6 @@ from ..faces import FACES, F
 from ..op import op
 from ..promotion import ranks
 from ..tensor import Tensor
-from .choose import choose
 
 # Where inputs may be numbers and meet by torch's rule for mixed dtypes:
 MIXED: dict = {"promote": "number", "numbers": True, "inplace": True}
@@ -134,8 +133,10 @@ def _no_zeros(input: Any, other: Any) -> None:
 
 
 def _divided(xp: Any, x: Any, y: Any, ufunc: str) -> Any:
-    """``xp.floor_divide(x, y)``, ``xp.remainder(x, y)`` or ``xp.fmod(x, y)``, but in a quarter of the time for float32:
-    in double precision the quotient is exact enough and the remainder exact, unless the quotient is huge or no number."""
+    """`floor_divide`, `remainder` or `fmod`, as NumPy has them; of float32 in a fifth of the time.
+
+    In double precision the quotient is exact enough and the remainder exact, unless the quotient is huge or no number.
+    """
     whole = x.flags.c_contiguous and (not y.ndim or (y.shape == x.shape and y.flags.c_contiguous))
     if x.dtype == xp.float32 and x.size > 4096 and whole:
         out = xp.empty_like(x)
@@ -182,14 +183,15 @@ def remainder(xp, input, other):
 
 
 @op(input=lambda g: g,
-    other=lambda g, input, other: -g * F.div_rounded(input, other, "trunc"), **{**MIXED, "numbers": ("other",)})
+    other=lambda g, input, other: -g * F.div_rounded(input, other, "trunc"),
+    **{**MIXED, "numbers": ("other",)})
 def fmod(xp, input, other):
     """What is left of the division, with the sign of `input`, as in C."""
     _no_zeros(input, other)
     return _divided(xp, input, other, "fmod")
 
 
-# --- powers ---------------------------------------------------------------------------------------------------------
+# --- powers ----------------------------------------------------------------------------------------------------------
 
 
 def _integer_exponent(args: Any) -> None:
@@ -239,10 +241,28 @@ def pow(xp, input, exponent):
     return xp.power(input, exponent)
 
 
-@composite(inplace=True, numbers=True)
+@composite(numbers=True)
 def float_power(input, exponent):
     """``input ** exponent`` in double precision, whatever the dtypes."""
     return F.pow(*(x.double() if isinstance(x, Tensor) else float(x) for x in (input, exponent)))
+
+
+@composite(name="float_power_", on="method", out=False)
+def float_power_(input, exponent):
+    """In-place version of `float_power`, for doubles."""
+    if input._array.dtype.itemsize < 8 or not input.is_floating_point():
+        raise RuntimeError(f"the base given to float_power_ has dtype {errors._title(input._array.dtype)} but the "
+                           f"operation's result requires dtype Double. Use the out-of-place form.")
+    return F.pow_(input, exponent.double() if isinstance(exponent, Tensor) else float(exponent))
+
+
+@composite(on="method", name="float_power_", out=False)
+def float_power_(input, exponent):
+    """In-place version of `float_power`: for a double tensor."""
+    if input.dtype is not dtypes.float64:
+        raise RuntimeError(f"the base given to float_power_ has dtype {errors._title(input.dtype.name)} but the "
+                           f"operation's result requires dtype Double")
+    return F.pow_(input, exponent.double() if isinstance(exponent, Tensor) else float(exponent))
 
 
 # --- the larger, the smaller -----------------------------------------------------------------------------------------
@@ -280,90 +300,7 @@ def fmin(xp, input, other):
     """The smaller of the two; a number rather than NaN."""
 
 
-@op(input=lambda g, condition: F.where(condition, g, 0.0),
-    other=lambda g, condition: F.where(condition, 0.0, g),
-    promote="number", numbers=("input", "other"), on="")
-def where(xp, condition, input, other):
-    """`input` where the condition holds, `other` elsewhere."""
-    if condition.dtype.kind != "b":
-        if condition.dtype != "uint8":
-            raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype "
-                               f"{condition.dtype}. Compare it: where(x != 0, ...).")
-        condition = condition.astype(bool)
-    return choose(xp, condition, input, other)
-
-
-def _clamp_input(g, input, min, max):
-    if min is not None:
-        g = F.where(input >= min, g, 0.0)
-    return g if max is None else F.where(input <= max, g, 0.0)
-
-
-def _clamp_min(g, input, min, max):
-    g = F.where(input < min, g, 0.0)
-    return g if max is None else F.where(min < max, g, 0.0)
-
-
-def _clamp_max(g, input, min, max):
-    return F.where(input > max, g, 0.0 if min is None else F.where(max < min, g, 0.0))
-
-
-def _no_bool_clamp(args: Any) -> None:
-    bools = [isinstance(x, bool) or (isinstance(x, Tensor) and x.dtype is dtypes.bool_) for x in args if x is not None]
-    if all(bools) and not all(isinstance(x, Tensor) for x in args if x is not None):
-        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'. Convert it first: x.int().")
-
-
-@op(input=_clamp_input, min=_clamp_min, max=_clamp_max, promote="number", numbers=("min", "max"), inplace=True,
-    aliases=("clip",), check=("b", _no_bool_clamp))
-def clamp(xp, input, min=None, max=None):
-    """The input, but no less than `min` and no more than `max` (numbers or tensors; either may be left out).
-
-    >>> ndl.clamp(ndl.tensor([-2.0, 0.5, 3.0]), -1, 1)
-    tensor([-1.0000,  0.5000,  1.0000])
-    """
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if input.dtype.kind == "f" and input.size > 4096:  # one pass, and faster than comparing with one bound alone
-        return xp.clip(input, -math.inf if min is None else min, math.inf if max is None else max)
-    out = input if min is None else xp.maximum(input, min)
-    return out if max is None else xp.minimum(out, max)
-
-
-@op(input=lambda g, input, min: F.where(input >= min, g, 0.0),
-    min=lambda g, input, min: F.where(input < min, g, 0.0), **{**MIXED, "numbers": ("min",)}, ufunc="maximum", check=("b", _no_bool_clamp))
-def clamp_min(xp, input, min):
-    """The input, but no less than `min`."""
-
-
-@op(input=lambda g, input, max: F.where(input <= max, g, 0.0),
-    max=lambda g, input, max: F.where(input > max, g, 0.0), **{**MIXED, "numbers": ("max",)}, ufunc="minimum", check=("b", _no_bool_clamp))
-def clamp_max(xp, input, max):
-    """The input, but no more than `max`."""
-
-
-@composite(on="torch", name="where")
-def where_(condition, input=None, other=None):
-    """`input` where `condition` holds, `other` elsewhere. With the condition alone: where it holds, as index tensors.
-
-    >>> x = ndl.tensor([-1.0, 2.0])
-    >>> ndl.where(x > 0, x, 0.0), ndl.where(x > 0)
-    (tensor([0., 2.]), (tensor([1]),))
-    """
-    if not isinstance(condition, Tensor):
-        raise errors.not_a_tensor("where", "condition", 1, condition)
-    if input is None and other is None:
-        return condition.nonzero(as_tuple=True)
-    return F.where(condition, input, other)
-
-
-@composite(on="method", name="where", out=False)
-def where_method(input, condition, other):
-    """The input where `condition` holds, `other` elsewhere."""
-    return F.where(condition, input, other)
-
-
-# --- geometry, logarithms ---------------------------------------------------------------------------------------------
+# --- geometry, logarithms --------------------------------------------------------------------------------------------
 
 
 def _floats(name: str) -> tuple[str, Any]:
@@ -395,12 +332,14 @@ def hypot(xp, input, other):
     return out if safe else xp.hypot(input, other)
 
 
-@op(input=lambda g, input, out: F.where(input == 0, 0.0, g * (out / input)), other=lambda g: g * 0.0, **{**TRUE, "numbers": ("other",)}, ufunc="copysign")
+@op(input=lambda g, input, out: F.where(input == 0, 0.0, g * (out / input)),
+    other=lambda g: g * 0.0,
+    **{**TRUE, "numbers": ("other",)}, ufunc="copysign")
 def copysign(xp, input, other):
     """The size of `input` with the sign of `other`."""
 
 
-@op(input=_undefined("nextafter"), other=_undefined("nextafter"),
+@op(input=lambda g: g, other=lambda g: g * 0.0,
     promote="number", ufunc="nextafter", inplace=True, check=_floats("nextafter"))
 def nextafter(xp, input, other):
     """The next representable number after `input`, towards `other`."""
@@ -498,62 +437,6 @@ def lcm(xp, input, other):
     """The least common multiple of integers."""
 
 
-# --- three at a time ----------------------------------------------------------------------------------------------------
-
-
-@op(input=lambda g, weight: g * (1 - weight),
-    end=lambda g, weight: g * weight,
-    weight=lambda g, input, end: g * (end - input),
-    promote="same", numbers=("weight",), inplace=True, broadcasts=True)
-def lerp(xp, input, end, weight):
-    """The way from `input` to `end`, gone by `weight`: ``input + weight * (end - input)``.
-
-    >>> ndl.lerp(ndl.tensor([0.0, 10.0]), ndl.tensor([10.0, 20.0]), 0.5)
-    tensor([ 5., 15.])
-    """
-    if input.dtype.kind != "f":
-        raise errors.not_implemented("lerp", input)
-    gap, near = end - input, weight < 0.5  # from whichever end is nearer: exact at both
-    if near.all():
-        return input + gap * weight
-    far = end - gap * (1 - weight)
-    return xp.where(near, input + gap * weight, far) if near.any() else far
-
-
-@op(input=lambda g: g,
-    tensor1=lambda g, tensor2, value: g * (tensor2 * value),
-    tensor2=lambda g, tensor1, value: g * (tensor1 * value),
-    promote="number", inplace=True)
-def addcmul(xp, input, tensor1, tensor2, *, value: float = 1):
-    """``input + value * tensor1 * tensor2``."""
-    return _plus(input, tensor1 * tensor2, value if input.dtype.kind == "f" else int(value))
-
-
-def _plus(x: Any, term: Any, factor: Any) -> Any:
-    """``x + factor * term``, in the memory of `term` if it is large enough."""
-    if factor != 1:
-        term *= factor
-    if term.shape != x.shape:
-        return x + term
-    term += x
-    return term
-
-
-def _no_integers(args: Any) -> None:
-    if all(isinstance(a, Tensor) and a._array.dtype.kind != "f" for a in args[1:3]):
-        raise RuntimeError("Integer division with addcdiv is no longer supported; use input + value * "
-                           "ndl.div(tensor1, tensor2, rounding_mode='trunc') for it, or convert to float first.")
-
-
-@op(input=lambda g: g,
-    tensor1=lambda g, tensor2, value: g * (value / tensor2),
-    tensor2=lambda g, tensor1, tensor2, value: -g * (tensor1 * value / (tensor2 * tensor2)),
-    promote="number", inplace=True, check=("biu", _no_integers))
-def addcdiv(xp, input, tensor1, tensor2, *, value: float = 1):
-    """``input + value * tensor1 / tensor2``."""
-    return _plus(input, tensor1 / tensor2, value)
-
-
 @composite(on="torch")
 def rsub(input, other, *, alpha=1):
     """``other - alpha * input``: subtraction the other way round."""
@@ -561,7 +444,7 @@ def rsub(input, other, *, alpha=1):
     return F.sub(*_scaled("rsub")(other, input, alpha)[1])
 
 
-# --- Python's divmod ------------------------------------------------------------------------------------------------------
+# --- Python's divmod -------------------------------------------------------------------------------------------------
 
 
 @composite(on="", name="divmod", operators=("__divmod__",), out=False)
@@ -576,5 +459,5 @@ def rdivmod(input, other):
     return other // input, other % input
 
 
-for _name in ("clamp", "clip", "clamp_min", "clamp_max", "xlogy", "ldexp", "gcd", "lcm"):
+for _name in ("xlogy", "ldexp", "gcd", "lcm"):
     FACES["torch"][_name + "_"] = getattr(Tensor, _name + "_")

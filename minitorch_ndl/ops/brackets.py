@@ -1,6 +1,6 @@
 """What people write between the brackets: `x[...]` and `x[...] = v`, read as torch reads them.
 
-Scripts do this by the ten thousand on small tensors, so the common forms (ints, slices, one index tensor) go straight to
+Scripts do this by the ten thousand on small tensors, so the common forms (ints, slices, index tensors) go straight to
 the array, and everything else through `parse`.
 """
 
@@ -20,9 +20,7 @@ from ..faces import F
 from ..fast import follows
 from ..promotion import number_array
 from ..tensor import Tensor, counter, wrap
-from .index import Layout, copy_into, out_of_range, put
-from .index import index as _index
-from .index import slice as _slice
+from .index import Layout, copy_into, index as _index, out_of_range, put, slice as _slice
 
 _view, _pick = _slice.op.run, _index.op.run
 _PLAIN = frozenset((int, slice, type(None), type(...)))
@@ -183,7 +181,7 @@ def _is_whole(basic: tuple) -> bool:
 
 
 def _number(value: Any, array: Any) -> Any:
-    """A number as an array of the dtype of `array`. Raises RuntimeError if it can't hold it, TypeError for other things."""
+    """A number as an array of the dtype of `array`. Raises RuntimeError for one that it can't hold."""
     kind = type(value)
     if kind is not float and kind is not int and not isinstance(value, (bool, int, float, np.number, np.bool_)):
         raise TypeError(f"can't assign a {kind.__name__} to a tensor of {array.dtype}; expected a Tensor or a number. "
@@ -193,11 +191,15 @@ def _number(value: Any, array: Any) -> Any:
         raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
     if dtype.kind != "f":
         value = bool(value) if dtype.kind == "b" else int(value)
-    number = number_array(value, dtype)
-    return number if type(array) is np.ndarray else backend.as_array(number, array)
+    return _beside(array, number_array(value, dtype))
 
 
-_LIMITS = {np.dtype(d): float(np.finfo(d).max) for d in ("float16", "float32", "float64")}
+def _beside(array: Any, value: np.ndarray) -> Any:
+    """`value` on the device of `array`."""
+    return value if type(array) is np.ndarray else backend.of_type(type(array)).from_numpy(value)
+
+
+_LIMITS: dict[np.dtype, float] = {np.dtype(d): float(np.finfo(d).max) for d in ("float16", "float32", "float64")}
 _LIMITS |= {np.dtype(d): np.iinfo(d).max for d in ("uint8", "int8", "int16", "int32", "int64")}
 _LIMITS |= {np.dtype("bool"): math.inf}
 
@@ -213,8 +215,8 @@ def _holds(dtype: np.dtype, value: Any) -> bool:
 
 
 def _dtypes_differ(target: Any, source: Any) -> RuntimeError:
-    return RuntimeError(f"Index put requires the source and destination dtypes match, got {target} for the destination and "
-                        f"{source} for the source. Convert the value, for example with .to(x.dtype).")
+    return RuntimeError(f"Index put requires the source and destination dtypes match, got {target} for the "
+                        f"destination and {source} for the source. Convert the value, for example with .to(x.dtype).")
 
 
 def _matching(x: Tensor, value: Tensor) -> Tensor:
@@ -258,8 +260,8 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     """
     if isinstance(value, Tensor):
         if value.ndim:
-            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions. "
-                               f"x.copy_(value) takes others.")
+            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
+                               f"dimensions. x.copy_(value) takes others.")
         if mode.enabled and (follows(self) or follows(value)):
             return F.copy_(self, value, False)
         value = value._array
@@ -295,7 +297,8 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return _index_put(self, indices, values, accumulate, F.put_at_, F.add_to_, True)
 
 
-def _index_put(x: Tensor, indices: Any, values: Tensor, accumulate: bool, place: Any, add: Any, in_place: bool) -> Tensor:
+def _index_put(x: Tensor, indices: Any, values: Tensor, accumulate: bool, place: Any, add: Any,
+               in_place: bool) -> Tensor:
     basic, tensors, layout = parse(x, tuple(_WHOLE if i is None else i for i in indices), selects=False)
     if values.dtype != x.dtype:
         raise _dtypes_differ(x._array.dtype, values._array.dtype)
@@ -303,7 +306,7 @@ def _index_put(x: Tensor, indices: Any, values: Tensor, accumulate: bool, place:
     return x if in_place else done if _is_whole(basic) else F.reshape(done, x.shape)
 
 
-# --- every other form ---------------------------------------------------------------------------------------------------
+# --- every other form -----------------------------------------------------------------------------------------------
 
 
 def parse(x: Tensor, index: Any, selects: bool = True) -> tuple[tuple, list[Tensor], Layout]:
@@ -326,7 +329,7 @@ def parse(x: Tensor, index: Any, selects: bool = True) -> tuple[tuple, list[Tens
     def pick(places: Any) -> None:
         basic.append(_WHOLE)
         layout.append(len(tensors))
-        tensors.append(wrap(places))
+        tensors.append(wrap(_beside(x._array, places) if type(places) is np.ndarray else places))
 
     for i in items:
         if i is ...:
@@ -351,8 +354,8 @@ def parse(x: Tensor, index: Any, selects: bool = True) -> tuple[tuple, list[Tens
         elif _is_mask(i):
             for k, n in enumerate(i._array.shape):
                 if n != shape[dim + k]:
-                    raise IndexError(f"The shape of the mask {list(i.shape)} at index {k} does not match the shape of the "
-                                     f"indexed tensor {list(shape)} at index {dim + k}")
+                    raise IndexError(f"The shape of the mask {list(i.shape)} at index {k} does not match the shape of "
+                                     f"the indexed tensor {list(shape)} at index {dim + k}")
             for places in i._array.nonzero():
                 pick(places)
             dim += i._array.ndim
@@ -371,8 +374,8 @@ def _sequence(index: Any) -> Any:
     """A lone index as a sequence of items: itself, or, as torch still has it, a list that contains other sequences."""
     if isinstance(index, list) and len(index) < 32 and any(
             i is None or i is ... or isinstance(i, (Tensor, list, tuple, range, slice, np.ndarray)) for i in index):
-        warnings.warn("Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] instead of "
-                      "x[seq], or x[ndl.tensor(seq)] for one index tensor.", stacklevel=4)
+        warnings.warn("Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] "
+                      "instead of x[seq], or x[ndl.tensor(seq)] for one index tensor.", stacklevel=4)
         return index
     return (index,)
 
@@ -432,8 +435,8 @@ def _is_flag(i: Any) -> bool:
 
 def _too_many(items: list, ndim: int) -> IndexError:
     if not ndim and any(isinstance(i, int) for i in items):
-        return IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim tensor to a "
-                          "number")
+        return IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim tensor "
+                          "to a number")
     if not ndim and any(isinstance(i, slice) for i in items):
         return IndexError("slice() cannot be applied to a 0-dim tensor.")
     return IndexError(f"too many indices for tensor of dimension {ndim}")

@@ -4,8 +4,6 @@ dimensions: take and put.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..composite import composite
 from ..faces import F
 from ..op import op
@@ -78,7 +76,8 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     if reduce not in ("sum", "mean", *_UFUNCS):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     if src.dtype != input.dtype:
-        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype!r} and {src.dtype!r}")
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype!r} and "
+                           f"{src.dtype!r}")
     if reduce in _UFUNCS:
         return F.scatter_combine(input, dim, index, src, reduce, include_self)
     total = F.scatter_add(input if include_self else F.place(input, dim, index, 0.0), dim, index, src)

@@ -290,7 +290,9 @@ def torch_svd(input, some=True, compute_uv=True):
 
 
 def _eigh_gradient(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
-    middle = _between(F.matmul(mT(eigenvectors), g[1]), eigenvalues) + F.diag_embed(g[0])
+    inner = F.matmul(mT(eigenvectors), g[1])
+    # Eigenvectors stay orthogonal: only the antisymmetric part turns them.
+    middle = _between((inner - mT(inner)) / 2, eigenvalues) + F.diag_embed(g[0])
     return F.matmul(eigenvectors, F.matmul(middle, mT(eigenvectors)))
 
 

@@ -46,7 +46,18 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         if not isinstance(operand, Tensor):
             raise TypeError(f"expected Tensor as element {i} in argument 1, but got {type(operand).__name__} (einsum)")
     labels, output = _parse(equation, tuple(x._array.ndim for x in operands))
+    if _adds_integers(operands, labels, output):
+        operands = tuple(x.long() for x in operands)
     return evaluate(list(operands), labels, output)
+
+
+def _adds_integers(operands: tuple, labels: list, output: tuple) -> bool:
+    """Whether integers are merely summed over some dimension of one operand: sums of integers are int64."""
+    if operands[0].is_floating_point():
+        return False
+    alone = [{name for name in names if sum(name in others for others in labels) == 1} - set(output) for names in labels]
+    return any(len(operands) == 1 or n > 1 for x, names, only in zip(operands, labels, alone, strict=True)
+               for name, n in zip(names, x.shape, strict=True) if name in only)
 
 
 # --- reading the equation ---------------------------------------------------------------------------------------------
@@ -175,7 +186,7 @@ def _without_ones(x: Tensor, names: Labels) -> tuple[Tensor, Labels]:
 def _summed(x: Tensor, names: Labels, keep: Any) -> tuple[Tensor, Labels]:
     """`x` summed over the labels that are not in `keep`."""
     dims = tuple(i for i, name in enumerate(names) if name not in keep)
-    return (F.sum(x, dims), [name for name in names if name in keep]) if dims else (x, names)
+    return (x.sum(dims, dtype=x.dtype), [name for name in names if name in keep]) if dims else (x, names)
 
 
 def _arranged(x: Tensor, names: Labels, order: Labels) -> Tensor:

@@ -150,7 +150,8 @@ def _like(value: Any, target: Any) -> Any:
     if type(value) is float or value.dtype == target.dtype:  # formulas give plain zeros
         return value
     if value.ndim:
-        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {target.dtype} and {value.dtype}")
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {target.dtype} and "
+                           f"{value.dtype}")
     return value.astype(target.dtype)
 
 
@@ -187,7 +188,8 @@ def scatter_(input, dim, index, src=None, *, value=None, reduce=None):
     return _scatter_form(input, dim, index, src, value, reduce, F.place_, Tensor.scatter_reduce_)
 
 
-def _scatter_form(input: Tensor, dim: int, index: Tensor, src: Any, value: Any, reduce: Any, put: Any, combine: Any) -> Tensor:
+def _scatter_form(input: Tensor, dim: int, index: Tensor, src: Any, value: Any, reduce: Any, put: Any,
+                  combine: Any) -> Tensor:
     what = value if src is None else src
     if what is None:
         raise TypeError("scatter(): expected src (a Tensor) or value (a number); got neither.")
@@ -250,27 +252,28 @@ def index_select_backward(xp, input, dim: int, index, shape: object):
 def _index_add(xp: Any, target: Any, dim: int, index: Any, source: Any, alpha: Any) -> None:
     at = _matching("index_add", target, dim, index, source)
     if alpha != 1:
-        source = source * source.dtype.type(alpha)
+        source = source * xp.asarray(alpha).astype(source.dtype)
     if target.ndim:
         places = _slices("index_add", dim, index, target.shape[at], RuntimeError)
         add_at(xp, target.swapaxes(0, at), (places,), source.swapaxes(0, at) if source.ndim else source.reshape(1))
     else:
-        target += source.sum()
+        target += source.sum(dtype=target.dtype)
 
 
 def _matching(op: str, target: Any, dim: int, index: Any, source: Any) -> int:
     """The dimension from the front, after checking that `source` has a slice for each index."""
     at = normal_dim(dim, target.ndim, op)
     if index.ndim > 1:
-        raise IndexError(f"{op}_(): Index is supposed to be a vector, got dim: {index.ndim} with shape {list(index.shape)}")
+        raise IndexError(f"{op}_(): Index is supposed to be a vector, got dim: {index.ndim} with shape "
+                         f"{list(index.shape)}")
     if source.dtype != target.dtype:
         raise RuntimeError(f"{op}_(): self ({target.dtype}) and source ({source.dtype}) must have the same scalar type")
     if source.ndim and (source.shape[at] if at < source.ndim else 1) != index.size:
         raise RuntimeError(f"{op}_(): Number of indices ({index.size}) should be equal to source.size(dim) "
                            f"({source.shape[at] if at < source.ndim else 1})")
     if [n for i, n in enumerate(source.shape) if i != at] != [n for i, n in enumerate(target.shape) if i != at]:
-        raise RuntimeError(f"{op}_(): source tensor shape must match self tensor shape, excluding the specified dimension. "
-                           f"Got self.shape = {list(target.shape)} source.shape = {list(source.shape)}")
+        raise RuntimeError(f"{op}_(): source tensor shape must match self tensor shape, excluding the specified "
+                           f"dimension. Got self.shape = {list(target.shape)} source.shape = {list(source.shape)}")
     return at
 
 
@@ -306,7 +309,8 @@ def _index_copy(xp: Any, target: Any, dim: int, index: Any, source: Any) -> None
     target.swapaxes(0, at)[places] = source.swapaxes(0, at) if source.ndim else source
 
 
-@op(input=lambda g, dim, index: F.index_fill(g, dim, index, 0.0), source=_source_gradient, inplace=True, broadcasts=False,
+@op(input=lambda g, dim, index: F.index_fill(g, dim, index, 0.0), source=_source_gradient,
+    inplace=True, broadcasts=False,
     write=lambda xp, target, dim, index, source: _index_copy(xp, target, dim, index, source))
 def index_copy(xp, input, dim: int, index, source):
     """The input with the slices that `index` names replaced by those of `source`, along `dim`."""
@@ -328,8 +332,8 @@ def _index_fill(xp: Any, target: Any, dim: int, index: Any, value: Any) -> None:
         raise RuntimeError(f"index_fill_(): Index is supposed to be a vector; got shape {list(index.shape)}.")
     n = target.shape[at] if target.ndim else 1
     if index.size and (index.min() < -n or index.max() >= n):
-        raise IndexError(f"index {index[(index < -n) | (index >= n)].reshape(-1)[0]} is out of bounds for dimension {at} "
-                         f"with size {n}")
+        raise IndexError(f"index {index[(index < -n) | (index >= n)].reshape(-1)[0]} is out of bounds for dimension "
+                         f"{at} with size {n}")
     if index.size:
         (target.swapaxes(0, at) if target.ndim else target.reshape(1))[index] = value
 

@@ -15,7 +15,7 @@ from ..faces import F
 from ..op import op
 
 Arrays = Sequence[Any]
-Layout = tuple  # for each dimension of the view: the number of the index tensor that picks from it, or None for all of it
+Layout = tuple  # for each dimension of the view: the number of the index tensor that picks from it, or None for all
 
 _ALL = builtins.slice(None)
 
@@ -74,7 +74,7 @@ def _back_to(grad: Any, shape: tuple[int, ...]) -> Any:
     return F.sum_to_size(grad, shape)
 
 
-# --- what was put in replaces all there was -----------------------------------------------------------------------------
+# --- what was put in replaces all there was -------------------------------------------------------------------------
 
 
 @op(input=lambda g: F.zeroed(g),
@@ -97,7 +97,7 @@ def copy_into(target: Any, value: Any, what: str = "assignment") -> None:
 
 
 def put(xp: Any, target: Any, places: tuple, value: Any, add: bool = False) -> None:
-    """Write (or add) `value`, broadcast, to the places in `target`. Raises IndexError, or RuntimeError if it doesn't fit."""
+    """Write (or add) `value`, broadcast, to the places in `target`. Raises RuntimeError if it doesn't fit there."""
     if getattr(value, "size", 0) == 1:
         value = value.reshape(())
     try:
@@ -122,8 +122,8 @@ def droppable(value: Any, shape: tuple, what: str) -> Any:
     tail = value.shape[extra:]
     if any(n != 1 for n in value.shape[:extra]) or \
             any(n not in (1, m) for n, m in zip(reversed(tail), reversed(shape), strict=False)):
-        raise RuntimeError(f"{what}: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
-                           f"shape {list(shape)}. The expanded size must match the existing size.")
+        raise RuntimeError(f"{what}: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result "
+                           f"of shape {list(shape)}. The expanded size must match the existing size.")
     return value.reshape(tail) if extra else value
 
 
@@ -132,7 +132,8 @@ def out_of_range(shape: tuple, places: Sequence[Any]) -> IndexError:
     for dim, (n, i) in enumerate(zip(shape, places, strict=False)):
         low, high = (i, i) if isinstance(i, int) else (i.min(), i.max()) if getattr(i, "size", 0) else (0, -1)
         if low < -n or high >= n:
-            return IndexError(f"index {int(low if low < -n else high)} is out of bounds for dimension {dim} with size {n}")
+            return IndexError(f"index {int(low if low < -n else high)} is out of bounds for dimension {dim} with size "
+                              f"{n}")
     return IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes "
                       + ", ".join(str(list(i.shape)) for i in places if hasattr(i, "shape")))
 
@@ -142,7 +143,7 @@ def _places(indices: Arrays, layout: Layout) -> tuple:
     return tuple([_ALL if k is None else indices[k] for k in layout])
 
 
-# --- adding up where places repeat ---------------------------------------------------------------------------------------
+# --- adding up where places repeat ----------------------------------------------------------------------------------
 
 
 def add_at(xp: Any, target: Any, places: tuple, value: Any) -> None:
@@ -158,7 +159,8 @@ def add_at(xp: Any, target: Any, places: tuple, value: Any) -> None:
         # Several indices into the leading dimensions are one index into them seen as one dimension.
         sizes = target.shape[:count]
         try:
-            arrays = [xp.ravel_multi_index([xp.where(a < 0, a + n, a) for a, n in zip(arrays, sizes, strict=True)], sizes)]
+            positive = [xp.where(a < 0, a + n, a) for a, n in zip(arrays, sizes, strict=True)]
+            arrays = [xp.ravel_multi_index(positive, sizes)]
         except ValueError:
             xp.broadcast_arrays(*arrays)
             raise IndexError from None

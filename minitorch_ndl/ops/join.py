@@ -207,7 +207,7 @@ def _length(x: Tensor, dim: int, op: str) -> int:
 
 @composite(out=False)
 def tensor_split(input, indices_or_sections, dim=0):
-    """As many pieces as asked for, of sizes that differ by at most one; or pieces that end at the given indices. Views."""
+    """As many pieces as asked for, of sizes that differ by one at most; or pieces that end at given indices. Views."""
     n = _length(input, dim, "tensor_split")
     sections = indices_or_sections.tolist() if isinstance(indices_or_sections, Tensor) else indices_or_sections
     if isinstance(sections, int):
@@ -225,8 +225,8 @@ def _split_along(name: str, dim: int, least: int) -> None:
     def pieces(input, indices_or_sections):
         at = 0 if dim == 1 and input.ndim == 1 else dim
         if input.ndim < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but "
-                               f"got a tensor with {input.ndim} dimensions!")
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, "
+                               f"but got a tensor with {input.ndim} dimensions!")
         sections = indices_or_sections
         if isinstance(sections, int) and (sections <= 0 or input.shape[at] % sections):
             raise RuntimeError(f"torch.{name} attempted to split along dimension {at}, but the size of the dimension "

@@ -121,9 +121,15 @@ def _pinv_gradient(g: Any, A: Any, out: Any) -> Any:
     return grad + left - F.matmul(F.matmul(left, P), A)
 
 
+def _mirrored(xp: Any, A: Any) -> Any:
+    """The symmetric matrix that has the lower triangle of `A`."""
+    return xp.tril(A) + xp.swapaxes(xp.tril(A, -1), -2, -1)
+
+
 @op(A=_pinv_gradient, on="", out=False)
-def pseudoinverse(xp, A, count):
-    """The inverse on the space of the singular values that count."""
+def pseudoinverse(xp, A, count, symmetric: bool = False):
+    """The inverse on the space of the singular values that count. `symmetric`: only the lower triangle is looked at."""
+    A = _mirrored(xp, A) if symmetric else A
     u, s, vh = xp.linalg.svd(A, full_matrices=False)
     inverse = xp.where(count, 1 / xp.where(count, s, s.dtype.type(1)), s.dtype.type(0))
     return product(xp, xp.swapaxes(vh, -2, -1) * inverse[..., None, :], xp.swapaxes(u, -2, -1))
@@ -141,10 +147,9 @@ def pinv(A, rtol=None, hermitian=False, *, atol=None, rcond=None):
         raise RuntimeError(f"linalg.pinv({title(A._array.dtype)}{{{list(A.shape)}}}): expected a tensor with 2 or more "
                            f"dimensions of float, double, cfloat or cdouble types")
     expect("linalg.pinv", A, square=hermitian)
-    if hermitian:  # only its lower triangle counts
-        A = F.tril(A) + mT(F.tril(A, -1))
-    count = _significant(A, atol, rcond if rtol is None else rtol, False)
-    return F.pseudoinverse(A, count)
+    looked_at = wrap(_mirrored(backend.of_type(type(A._array)).xp, A._array)) if hermitian else A
+    count = _significant(looked_at, atol, rcond if rtol is None else rtol, False)
+    return F.pseudoinverse(A, count, hermitian)
 
 
 @composite()
@@ -215,7 +220,7 @@ def lstsq(A, B, rcond=None, *, driver=None):
     count = _significant(A, None, rcond, False)
     solution = F.matmul(F.pseudoinverse(A, count), columns)
     rank, nothing = F.sum(count, -1), columns.new_zeros(0)
-    residuals = nothing
+    residuals = F.reshape(solution, (-1,))[:0]  # none, but followed by autograd, as in torch
     if m > n and driver in ("gels", "gelsd", "gelss") and bool((rank == n).all()):
         residuals = F.sum(F.square(F.matmul(A, solution) - columns), -2)
     return named("linalg_lstsq", solution=F.squeeze(solution, -1) if vector else solution, residuals=residuals,

@@ -42,19 +42,18 @@ _LABELS = (dtypes.int64.numpy, dtypes.uint8.numpy)
 def _chosen(xp: Any, input: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any, Any, Any]:
     """For input (N, C): row numbers, labels as one row, each row's weight (None where all are 1), their sum."""
     n, classes = input.shape
-    labels = target.reshape(-1)
-    rows = xp.arange(n)
-    if ignore_index >= 0 or weight is not None or (n and labels.min() < 0):
-        kept = labels != ignore_index
-        wrong = kept & ((labels < 0) | (labels >= classes))
-        if wrong.any():
-            raise _out_of_range(xp, target, wrong, classes)
-        labels = xp.where(kept, labels, 0)
-        weights = kept.astype(input.dtype) if weight is None else weight[labels] * kept
-        return rows, labels, weights, weights.sum()
-    if n and labels.max() >= classes:
-        raise _out_of_range(xp, target, labels >= classes, classes)
-    return rows, labels, None, n
+    labels, rows = target.reshape(-1), xp.arange(n)
+    # Without their signs negative labels are huge: one look finds those, and those that are too large.
+    unsigned = labels.view(xp.uint64) if labels.dtype.kind == "i" else labels
+    if weight is None and ignore_index < 0 and (not n or unsigned.max() < classes):
+        return rows, labels, None, n
+    kept = labels != ignore_index
+    wrong = kept & ((labels < 0) | (labels >= classes))
+    if wrong.any():
+        raise _out_of_range(xp, target, wrong, classes)
+    labels = xp.where(kept, labels, 0)
+    weights = kept.astype(input.dtype) if weight is None else weight[labels] * kept
+    return rows, labels, weights, weights.sum()
 
 
 def _out_of_range(xp: Any, target: Any, wrong: Any, classes: int) -> IndexError:

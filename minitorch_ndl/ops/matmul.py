@@ -343,6 +343,8 @@ def _added(op: str, input: Tensor, result: Tensor, beta: Any, alpha: Any, same: 
 
 def _factor(value: Any, dtype: Any) -> Any:
     """`value` as a factor that leaves the dtype alone: a fraction is cut off for integers, as in torch."""
+    if dtype.kind == "b":
+        return bool(value)
     return value if dtype.kind == "f" or not isinstance(value, float) else int(value)
 
 

@@ -102,7 +102,7 @@ def _best(xp: Any, x: Any, k: int, largest: bool) -> Any:
     return xp.take_along_axis(some, _best(xp, xp.take_along_axis(x, some, -1), k, largest), -1)
 
 
-# --- one element by its rank ------------------------------------------------------------------------------------------
+# --- one element by its rank -----------------------------------------------------------------------------------------
 
 
 def _ranked(xp: Any, x: Any, axis: int, rank: Any, keepdim: bool) -> tuple:
@@ -209,7 +209,7 @@ def mode(xp, input, dim: int = -1, keepdim: bool = False):
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
 
-# --- quantiles --------------------------------------------------------------------------------------------------------
+# --- quantiles -------------------------------------------------------------------------------------------------------
 
 
 @composite()
@@ -243,7 +243,8 @@ def _quantile(x: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str, sk
         if q.ndim > 1:
             raise RuntimeError(f"{name}() q must be a scalar or 1D tensor; got {q.ndim} dimensions")
         if q.dtype != x.dtype:
-            raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor; got {q.dtype!r} for {x.dtype!r}")
+            raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor; got {q.dtype!r} and "
+                               f"{x.dtype!r}")
         if q.numel() and not ((q >= 0) & (q <= 1)).all():
             raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
     elif isinstance(q, (int, float)):

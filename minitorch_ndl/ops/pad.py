@@ -109,4 +109,7 @@ def pad(input, pad, mode="constant", value=None):
             raise RuntimeError(f"Padding value causes wrapping around more than once: ({a}, {b}) at a dimension of size {n}")
         if mode == "replicate" and n == 0:
             raise RuntimeError(f"Expected a non-empty input to replicate; got shape {tuple(input.shape)}")
+    if mode == "circular" and min(pad) < 0:  # what is cut off is no part of the circle
+        input = F.pad_constant(input, tuple((min(a, 0), min(b, 0)) for a, b in pads), 0.0)
+        pads = tuple((max(a, 0), max(b, 0)) for a, b in pads)
     return F.pad_copied(input, pads, mode)

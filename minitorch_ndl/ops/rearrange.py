@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..composite import composite, face
 from .. import errors
+from ..composite import composite, face
 from ..dtypes import int64
 from ..faces import F
 from ..op import op
@@ -60,8 +60,8 @@ def repeat(xp, input, repeats: Sizes):
             [1, 2, 1, 2]])
     """
     if len(repeats) < input.ndim:
-        raise RuntimeError(f"Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: "
-                           f"{list(repeats)} for a tensor of shape {list(input.shape)}")
+        raise RuntimeError(f"Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+                           f"tensor: {list(repeats)} for a tensor of shape {list(input.shape)}")
     if any(n < 0 for n in repeats):
         raise RuntimeError(f"Trying to create tensor with negative dimension: repeats {list(repeats)}")
     shape = (1,) * (len(repeats) - input.ndim) + input.shape
@@ -280,7 +280,8 @@ def _blocks(shapes: Any) -> Any:
     promote="number", broadcasts=False, on="", out=False)
 def diagonal_blocks(xp, tensors: Arrays):
     where = list(_blocks([t.shape for t in tensors]))
-    out = xp.zeros((where[-1][0].stop, where[-1][1].stop) if where else (1, 0), tensors[0].dtype if where else xp.float32)
+    shape = (where[-1][0].stop, where[-1][1].stop) if where else (1, 0)
+    out = xp.zeros(shape, tensors[0].dtype if tensors else xp.float32)
     for t, block in zip(tensors, where, strict=True):
         out[block] = t
     return out
@@ -303,7 +304,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
     return F.diagonal_blocks(list(tensors))
 
 
-# --- at least so many dimensions; grids ---------------------------------------------------------------------------------
+# --- at least so many dimensions; grids -----------------------------------------------------------------------------
 
 
 def _at_least(name: str, widen: Any) -> Any:
@@ -313,7 +314,7 @@ def _at_least(name: str, widen: Any) -> Any:
         return results[0] if len(tensors) == 1 and several is tensors else results
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The tensor, or each of several, seen with at least {name[8]} dimension{'s' * (name[8] != '1')}."
+    function.__doc__ = f"The tensor, or each of several, with at least {name[8]} dimension{'s' * (name[8] != '1')}."
     return face(name)(function)
 
 
@@ -356,7 +357,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 
 @face("meshgrid")
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """For 1-d tensors of sizes N, M, ...: one (N, M, ...) tensor for each, holding its elements along its own dimension.
+    """For 1-d tensors of sizes N, M, ...: an (N, M, ...) tensor for each, with its elements along its own dimension.
 
     indexing  "ij", or "xy" for (M, N, ...)
 
@@ -431,7 +432,8 @@ def choices(xp, input, r: int, again: bool):
 
 
 def _triangle(name: str, of: Any, text: str) -> None:
-    def indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64, device: Any = None, layout: Any = None) -> Tensor:
+    def indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64, device: Any = None,
+                layout: Any = None) -> Tensor:
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must be non-negative; got {row} and {col}")
         found = [(i, j) for i in range(row) for j in range(*of(i, col, offset))]
@@ -439,7 +441,7 @@ def _triangle(name: str, of: Any, text: str) -> None:
         return tensor(pairs, dtype=dtype, device=device)
 
     indices.__name__ = indices.__qualname__ = name
-    indices.__doc__ = f"Rows and columns, as a (2, N) tensor, of the {text} of a matrix of `row` rows and `col` columns."
+    indices.__doc__ = f"Rows and columns, as a (2, N) tensor, of the {text} of a (`row`, `col`) matrix."
     face(name)(indices)
 
 

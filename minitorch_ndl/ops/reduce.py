@@ -59,7 +59,7 @@ def spread(g: Any, shape: tuple, dim: Any) -> Any:
     return F.expand(g.reshape(kept(shape, dim)), shape)
 
 
-# --- sums -------------------------------------------------------------------------------------------------------------
+# --- sums ------------------------------------------------------------------------------------------------------------
 
 
 @op(input=lambda g, input_shape, dim: spread(g, input_shape, dim))
@@ -85,7 +85,7 @@ def mean(xp, input, dim: Dims = None, keepdim: bool = False, *, dtype: object = 
     """
     if input.dtype.kind != "f":
         raise RuntimeError(f"mean(): could not infer output dtype. Input dtype must be either a floating point or "
-                           f"complex dtype. Got: {errors._title(input.dtype)}. Use x.float().mean() or mean(dtype=...).")
+                           f"complex dtype. Got: {errors._title(input.dtype)}. Use x.float(), or mean(dtype=...).")
     axes = axes_of(dim, input.ndim, "mean")
     return total(xp, input, axes, keepdim) / count(input.shape, axes)
 
@@ -104,7 +104,7 @@ def products_before(x, dim):
     """For each element, the product of those before it along `dim`."""
     n = x.shape[dim]
     first = F.narrow(x, dim, 0, 1)
-    return F.cumprod(F.cat([F.expand(F.to_dtype(first == first, x.dtype), first.shape), F.narrow(x, dim, 0, n - 1)], dim), dim)
+    return F.cumprod(F.cat([F.to_dtype(first == first, x.dtype), F.narrow(x, dim, 0, n - 1)], dim), dim)
 
 
 @op(input=_products_of_others)
@@ -133,8 +133,8 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim` of what is not NaN."""
     input = input if dtype is None else input.to(dtype)
     if not input.dtype.is_floating_point:
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype!r}. "
-                           f"Use x.float().")
+        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got "
+                           f"{input.dtype!r}. Use x.float().")
     return F.nansum(input, dim, keepdim) / F.to_dtype(F.sum(input == input, dim, keepdim), input.dtype)
 
 
@@ -164,7 +164,7 @@ def logsumexp(xp, input, dim: Dims, keepdim: bool = False):
     return out if keepdim else out.squeeze(axes)
 
 
-# --- variance -----------------------------------------------------------------------------------------------------------
+# --- variance --------------------------------------------------------------------------------------------------------
 
 
 def _var_backward(g, input, dim, correction):
@@ -200,7 +200,8 @@ def std_dims(xp, input, dim: Dims, correction: float, keepdim: bool):
 def _spec(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> tuple:
     """What the overloads of `var` and `std` mean: (dim, correction, keepdim)."""
     if input._array.dtype.kind != "f":
-        raise RuntimeError(f"{name}: only support floating point and complex dtypes; got {input.dtype!r}. Use x.float().")
+        raise RuntimeError(f"std and var only support floating point and complex dtypes; {name} got {input.dtype!r}. "
+                           f"Use x.float().")
     if unbiased is not None and correction is not None:
         raise TypeError(f"{name}() takes unbiased= or correction=, not both; unbiased=False is correction=0.")
     if isinstance(dim, bool):  # var(unbiased)
@@ -243,7 +244,7 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     return F.std(input, dim, correction, keepdim), F.mean(input, dim, keepdim)
 
 
-# --- extremes -----------------------------------------------------------------------------------------------------------
+# --- extremes --------------------------------------------------------------------------------------------------------
 
 
 def evenly(g, input, out, dim):
@@ -356,7 +357,8 @@ _MinMax = named_result("aminmax", ("min", "max"))
 def aminmax(input, *, dim=None, keepdim=False):
     """The smallest and the largest element, as (min, max)."""
     if not input._array.size and dim is None:
-        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+                           "identity.")
     dim = None if dim is None else as_index(dim, "aminmax")
     return _MinMax(F.amin(input, dim, keepdim), F.amax(input, dim, keepdim))
 
@@ -385,7 +387,7 @@ def argmin(xp, input, dim: int | None = None, keepdim: bool = False):
     return _where(xp, input, dim, keepdim, "argmin")
 
 
-# --- tests --------------------------------------------------------------------------------------------------------------
+# --- tests -----------------------------------------------------------------------------------------------------------
 
 
 @op()

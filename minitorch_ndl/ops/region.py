@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from ..autograd.views import replay
 from ..composite import composite
 from ..faces import F
 from ..op import op
-from ..tensor import Tensor, wrap
-from .shape import normal_dim, sum_to_size
+from ..tensor import Tensor
+from .shape import normal_dim
 
 Sizes = tuple[int, ...]
 
@@ -48,11 +47,18 @@ def select(xp, input, dim: int, index: int):
     at, index = normal_dim(dim, input.ndim, "select"), index.__index__()
     n = input.shape[at]
     if not -n <= index < n:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}")
+        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension "
+                         f"{dim}")
     return input[(slice(None),) * at + (index, ...)]
 
 
-@op(input=lambda g, dim, start, length, input_shape: F.slot(g, F.narrow, (dim, start, length), input_shape),
+def _start(start: Any) -> int:
+    if isinstance(start, Tensor) and (start.ndim or start._array.dtype.kind not in "iu"):
+        raise RuntimeError(f"start must be an 0-dim integral Tensor. (narrow: got {start!r})")
+    return start.__index__()
+
+
+@op(input=lambda g, dim, start, length, input_shape: F.slot(g, F.narrow, (dim, _start(start), length), input_shape),
     view=True, out=False)
 def narrow(xp, input, dim: int, start: int, length: int):
     """The `length` slices of dimension `dim` from `start` on. A view.
@@ -62,7 +68,7 @@ def narrow(xp, input, dim: int, start: int, length: int):
     """
     if not input.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
-    at, start = normal_dim(dim, input.ndim, "narrow"), start.__index__()
+    at, start = normal_dim(dim, input.ndim, "narrow"), _start(start)
     n = input.shape[at]
     if length < 0:
         raise RuntimeError(f"narrow(): length must be non-negative; got {length}.")
@@ -133,7 +139,7 @@ def fold_windows(xp, input, dimension: int, size: int, step: int, shape: object)
 
 
 @op(input=lambda g, geometry: F.strided_back(g, geometry), view=True, saves=("geometry",), out=False)
-def as_strided(xp, input, size: object, stride: object, storage_offset: object = None):
+def as_strided(xp, input, size: tuple, stride: tuple, storage_offset: Any = None):
     """The input's memory seen with these sizes and strides, from `storage_offset` on (default: where the input begins).
 
     >>> ndl.arange(6).as_strided((2, 2), (1, 2))
@@ -146,12 +152,12 @@ def as_strided(xp, input, size: object, stride: object, storage_offset: object =
     if len(size) != len(stride):
         raise RuntimeError(f"mismatch in length of strides and shape: {list(stride)} and {list(size)}")
     if any(s < 0 for s in (*stride, *size, offset)):
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}, "
-                           f"sizes {list(size)}, offset {offset}")
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: "
+                           f"{list(stride)}, sizes {list(size)}, offset {offset}")
     end = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) + 1
     if 0 not in size and end > flat.size:
-        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} require {end} "
-                           f"elements, which are out of bounds for storage of {flat.size}")
+        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} require "
+                           f"{end} elements, which are out of bounds for storage of {flat.size}")
     steps = tuple(s // input.itemsize for s in input.strides)
     return (backend.restride(flat[offset:], size, [s * input.itemsize for s in stride]),
             (input.shape, steps, size, stride, offset - here))
@@ -160,20 +166,21 @@ def as_strided(xp, input, size: object, stride: object, storage_offset: object =
 def _strided_maps(xp: Any, geometry: Any) -> tuple[Any, Any, int]:
     """Where in memory the input's and the output's elements lie, and how much memory that is."""
     shape, steps, size, stride, offset = geometry
-    places = []
-    for n, s in ((shape, steps), (size, stride)):
-        at = xp.zeros(n, xp.int64)
-        for d, (count, step) in enumerate(zip(n, s, strict=True)):
-            at += (xp.arange(count) * step).reshape((1,) * d + (-1,) + (1,) * (len(n) - d - 1))
-        places.append(at.reshape(-1))
-    before, after = places[0], places[1] + offset
+
+    def places(shape: Sizes, steps: Sizes) -> Any:
+        at = xp.zeros(shape, xp.int64)
+        for d, (n, step) in enumerate(zip(shape, steps, strict=True)):
+            at += (xp.arange(n) * step).reshape(-1, *(1,) * (len(shape) - d - 1))
+        return at.reshape(-1)
+
+    before, after = places(shape, steps), places(size, stride) + offset
     low = min(before.min(initial=0), after.min(initial=0))
     return before - low, after - low, int(max(before.max(initial=0), after.max(initial=0)) - low) + 1
 
 
 @op(input=lambda g, geometry: F.strided_again(g, geometry), on="", out=False)
 def strided_back(xp, input, geometry: object):
-    """The input, seen as the output of `as_strided`, added up where it lay in memory; shares of elements lying on one place."""
+    """The output's gradient added up where it lay in memory; input elements that lie on one place share it."""
     before, after, extent = _strided_maps(xp, geometry)
     memory, times = xp.zeros(extent, input.dtype), xp.zeros(extent, input.dtype)
     xp.add.at(memory, after, input.reshape(-1))
@@ -197,8 +204,8 @@ def strided_again(xp, input, geometry: object):
 def _replaced(name: str, input: Tensor, src: Tensor, view: Any, args: tuple) -> Tensor:
     region = view(input.detach(), *args)
     if region.shape != src.shape:
-        raise RuntimeError(f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, "
-                           f"slice size = {list(region.shape)}")
+        raise RuntimeError(f"{name}: expected src to have a size equal to the slice of self. src size = "
+                           f"{list(src.shape)}, slice size = {list(region.shape)}")
     return F.slot_set(input, src if src.dtype == input.dtype else F.to_dtype(src, input.dtype), view, args)
 
 

@@ -89,7 +89,7 @@ def _shifted(x, dim):
     return F.cat([F.narrow(x, dim, 0, 1) * 0.0, F.narrow(x, dim, 0, x.shape[dim] - 1)], dim)
 
 
-# --- extremes and logarithms ------------------------------------------------------------------------------------------
+# --- extremes and logarithms -----------------------------------------------------------------------------------------
 
 
 def _running(xp: Any, input: Any, dim: int, name: str, ufunc: str) -> tuple:
@@ -142,7 +142,7 @@ def logcumsumexp(xp, input, dim: int):
     return xp.logaddexp.accumulate(input, axis) if input.ndim else input.copy()
 
 
-# --- differences and integrals ------------------------------------------------------------------------------------------
+# --- differences and integrals ---------------------------------------------------------------------------------------
 
 
 @composite()
@@ -189,8 +189,8 @@ def _trapezoids(y: Any, x: Any, dx: Any, dim: int, name: str) -> Tensor:
         return sums * (1 if dx is None else dx) / 2.0
     if x.ndim == 1:
         if x.shape[0] != n:
-            raise RuntimeError(f"{name}: There must be one `x` value for each sample point; got {x.shape[0]} values for "
-                               f"{n} points.")
+            raise RuntimeError(f"{name}: There must be one `x` value for each sample point; got {x.shape[0]} values "
+                               f"for {n} points.")
         x = x.reshape((n,) + (1,) * (y.ndim - 1 - dim))
     widths = x.diff(dim=dim - y.ndim)
     return sums * widths / 2.0

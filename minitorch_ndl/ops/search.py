@@ -55,7 +55,7 @@ def argwhere(input):
 
 @op(many=True, on="", out=False)
 def unique_parts(xp, input, dim: object, consecutive: bool, inverse: bool, counts: bool):
-    """The elements (or, with `dim`, slices) that differ; if asked for, where each came to, and how often each is there."""
+    """The elements (or, with `dim`, slices) that differ; if asked, where each came to, and how often it is there."""
     if dim is None:
         rows = input.reshape(-1)
     else:
@@ -78,7 +78,8 @@ def unique_parts(xp, input, dim: object, consecutive: bool, inverse: bool, count
     parts = [rows[new]]
     if dim is not None:
         rest = input.shape[:dim] + input.shape[dim + 1:]
-        parts[0] = xp.moveaxis(parts[0].reshape(-1, *rest) if rows.size else xp.zeros((int(new.sum()), *rest), rows.dtype), 0, dim)
+        found = parts[0].reshape(-1, *rest) if rows.size else xp.zeros((int(new.sum()), *rest), rows.dtype)
+        parts[0] = xp.moveaxis(found, 0, dim)
     if inverse:
         number = xp.cumsum(new) - 1
         if order is not None:
@@ -231,7 +232,7 @@ def histogram(xp, input, bins: object, *, range: object = None, weight=None, den
     return hist, edges.copy()
 
 
-# --- sorted boundaries --------------------------------------------------------------------------------------------------
+# --- sorted boundaries ----------------------------------------------------------------------------------------------
 
 
 @op(on="")
@@ -241,8 +242,8 @@ def search_rows(xp, boundaries, values, right: bool, int32: bool):
     if boundaries.ndim == 1:
         found = xp.searchsorted(boundaries, values, side)
     else:
-        rows = boundaries.reshape(-1, boundaries.shape[-1])
-        asked = values.reshape(rows.shape[0], -1)
+        rows = boundaries.reshape(math.prod(boundaries.shape[:-1]), boundaries.shape[-1])
+        asked = values.reshape(rows.shape[0], values.shape[-1])
         found = xp.empty(asked.shape, xp.int64)
         for i, row in enumerate(rows):
             found[i] = xp.searchsorted(row, asked[i], side)
@@ -262,26 +263,29 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     """
     bounds = sorted_sequence
     if not bounds.ndim:
-        raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension")
+        raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 "
+                           "dimension")
     if side not in (None, "left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right "
-                           "was True")
+        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while "
+                           "right was True")
     if not isinstance(input, Tensor):
         input = bounds.new_tensor(input, dtype=None if isinstance(input, int) else dtypes.get_default_dtype())
     if bounds.ndim != 1:
         if not input.ndim:
-            raise RuntimeError(f"torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is "
+            raise RuntimeError(f"torch.searchsorted(): input value can be a scalar only when boundaries tensor "
+                               f"dimension is "
                                f"1, but we got boundaries tensor dim({bounds.ndim}) and input value's dim(0) numel(1)")
         if input.shape[:-1] != bounds.shape[:-1]:
-            raise RuntimeError(f"torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+            raise RuntimeError(f"torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
+                               f"dimensions of "
                                f"boundaries tensor and input value tensor must match, but we got boundaries tensor "
                                f"{list(bounds.shape)} and input value tensor {list(input.shape)}")
     if sorter is not None:
         if sorter.shape != bounds.shape:
-            raise RuntimeError(f"torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
-                               f"{list(bounds.shape)}and got sorter tensor {list(sorter.shape)}")
+            raise RuntimeError(f"torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
+                               f"tensor {list(bounds.shape)}and got sorter tensor {list(sorter.shape)}")
         bounds = F.gather(bounds, -1, sorter)
     return F.search_rows(bounds, input, bool(right or side == "right"), bool(out_int32))
 

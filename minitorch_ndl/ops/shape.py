@@ -13,8 +13,7 @@ from .. import backend, errors
 from ..autograd import views
 from ..autograd.engine import edge_of
 from ..composite import composite
-from ..dtypes import dtype as Dtype
-from ..dtypes import to_numpy
+from ..dtypes import dtype as Dtype, to_numpy
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor, counter, wrap
@@ -70,11 +69,11 @@ def view(xp, input, shape: Sizes):
     Size([3, 2])
     """
     out = F.reshape(input, shape)
-    if not shares_memory(out, input) and input.size:
+    if not shares_memory(xp, out, input) and input.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
-            f"contiguous subspaces): no view of shape {list(shape)} exists of this tensor of shape {list(input.shape)}, "
-            f"whose elements don't lie in that order. Use .reshape(...) instead.")
+            f"contiguous subspaces): no view of shape {list(shape)} exists of this tensor of shape "
+            f"{list(input.shape)}, whose elements don't lie in that order. Use .reshape(...) instead.")
     return out
 
 
@@ -105,10 +104,10 @@ def view_dtype(x: Tensor, dtype: Any) -> Tensor:
     return out
 
 
-def shares_memory(out: Any, source: Any) -> bool:
+def shares_memory(xp: Any, out: Any, source: Any) -> bool:
     """Whether `out`, made from `source` by an array method, is a view of it. NumPy's views know the memory's owner."""
     owner = out.base
-    return owner is not None and (owner is source or owner is source.base)
+    return owner is not None and (owner is source or owner is source.base or xp.may_share_memory(out, source))
 
 
 def _does_not_fit(shape: Sizes, input: Any) -> RuntimeError:
@@ -241,8 +240,8 @@ def permute(xp, input, dims: Sizes):
     Size([4, 2, 3])
     """
     if len(dims) != input.ndim:
-        raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
-                           f"the desired ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to "
+        raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length "
+                           f"of the desired ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to "
                            f"len(dims) = {len(dims)}")
     try:
         return input.transpose(dims)
@@ -266,7 +265,8 @@ def movedim(input, source, destination):
     n = input._array.ndim
     several = [isinstance(d, (tuple, list)) for d in (source, destination)]
     if several[0] != several[1]:
-        raise TypeError(f"movedim: source and destination must be two ints or two tuples; got {source} and {destination}")
+        raise TypeError(f"movedim: source and destination must be two ints or two tuples; got {source} and "
+                        f"{destination}")
     if several[0] and len(source) != len(destination):
         raise RuntimeError(f"movedim: Invalid source or destination dims: source ({source} dims) should contain the "
                            f"same number of dims as destination ({destination} dims)")
@@ -349,8 +349,8 @@ def expand(xp, input, size: Sizes):
             raise RuntimeError(f"The expanded size of the tensor ({n}) must match the existing size ({old}) at "
                                f"non-singleton dimension {i}. Target sizes: {full}. Tensor sizes: {list(shape)}")
     if extra and min(size[:extra]) < 0:
-        raise RuntimeError(f"The expanded size of the tensor ({min(size[:extra])}) isn't allowed in a leading, non-existing "
-                           f"dimension 0")
+        raise RuntimeError(f"The expanded size of the tensor ({min(size[:extra])}) isn't allowed in a leading, "
+                           f"non-existing dimension 0")
     return backend.restride(input, full, strides)
 
 
@@ -362,13 +362,13 @@ def sum_to_size(xp, input, size: Sizes):
     tensor([[2., 2., 2.]])
     """
     shape = input.shape
-    if shape == size:
+    if shape == size and (shape or input.dtype.kind == "f"):
         return input
     extra = len(shape) - len(size)
     if extra < 0 or any(n != m and n != 1 for n, m in zip(size, shape[extra:], strict=True)):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(size) if n == 1 != shape[i + extra])
-    if not axes:
+    if not axes and (size or input.dtype.kind == "f"):
         return input.reshape(size)
     if input.dtype.kind != "f":
         return input.sum(axes, dtype=xp.int64).reshape(size)

@@ -18,6 +18,7 @@ from ..tensor import Tensor
 from . import special_tables as tables
 
 PI, ROOT_PI = math.pi, math.sqrt(math.pi)
+BLOCK = 1 << 16
 
 
 def polynomial(xp: Any, x: Any, coefficients: Sequence[float]) -> Any:
@@ -51,10 +52,16 @@ def single(x: Any) -> Any:
 
 
 def evaluate(xp: Any, function: Callable, x: Any, wide: bool = False) -> Any:
-    """function(xp, x) in x's own dtype, though computed in single precision at least (`wide`: in double)."""
-    y = x.astype("float64", copy=False) if wide else single(x)
-    out = function(xp, y if x.ndim else y.reshape(1))  # 0-d arrays turn into numbers on the way
-    return out.reshape(x.shape).astype(x.dtype, copy=False)
+    """function(xp, x) in x's own dtype, though computed in single precision at least (`wide`: in double).
+
+    Large arrays go through in blocks, so that the many intermediate results stay in the cache.
+    """
+    flat = x.reshape(-1)
+    out = xp.empty(flat.shape, x.dtype)
+    for start in range(0, flat.size, BLOCK):
+        block = flat[start:start + BLOCK]
+        out[start:start + BLOCK] = function(xp, block.astype("float64", copy=False) if wide else single(block))
+    return out.reshape(x.shape)
 
 
 # --- the error function and its relatives ----------------------------------------------------------------------------
@@ -286,7 +293,7 @@ def lgamma(xp, input):
     """The logarithm of the absolute value of the gamma function, which continues (n - 1)!.
 
     >>> ndl.lgamma(ndl.tensor([1.0, 5.0])).exp()
-    tensor([ 1.0000, 24.0000])
+    tensor([ 1., 24.])
     """
     return evaluate(xp, lgamma_of, input)
 

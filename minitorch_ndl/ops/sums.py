@@ -57,7 +57,7 @@ def _products(xp: Any, x: Any) -> Any:
 
 
 def running_total(xp: Any, x: Any, axis: int) -> Any:
-    """The running sum of floats along `axis`: within short runs by a product with a triangle of ones, then run by run."""
+    """The running sum of floats along `axis`: in short runs by a product with a triangle of ones, then run by run."""
     n = x.shape[axis]
     if x.size < SMALL or x.itemsize == 2:
         return x.cumsum(axis, dtype=xp.float64).astype(x.dtype)

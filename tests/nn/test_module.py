@@ -178,6 +178,9 @@ def test_the_hook_machinery_is_not_there_until_somebody_hooks(monkeypatch):
     layer.register_forward_hook(lambda *a: None)
     assert layer(5) == "hooked"
     assert nn.Identity()(5) == 5
+    with nn.modules.module.register_module_forward_hook(lambda *a: None):
+        assert nn.Identity()(5) == "hooked"
+    assert nn.Identity()(5) == 5
 
 
 def test_a_backward_hook_counts_a_tensor_that_is_passed_twice():

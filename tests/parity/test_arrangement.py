@@ -150,7 +150,7 @@ def evaluate(lib, expression, dtype, seed, grad=False, reverse=False):
     names, leaves = surroundings(lib, dtype, seed, grad, reverse)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        out = eval(expression, names)  # noqa: S307  (our own text)
+        out = eval(expression, names)
     outs = list(out) if isinstance(out, (tuple, list)) and not isinstance(out, (torch.Size, ndl.Size)) else [out]
     if not grad or not any(o.requires_grad for o in outs):
         return outs

@@ -293,6 +293,20 @@ def test_rrelu_draws_as_torch_does():
     assert ndl.allclose(x.grad * x, y)
 
 
+def test_gumbel_softmax_draws_as_torch_does():
+    a = array(np.random.default_rng(9), (5, 4), "float32")
+    for options in ({}, {"tau": 0.3}, {"hard": True}, {"hard": True, "dim": 0}):
+        results = []
+        for m in (torch, ndl):
+            m.manual_seed(11)
+            x = m.from_numpy(a.copy()).requires_grad_()
+            y = m.nn.functional.gumbel_softmax(x, **options)
+            (y * m.from_numpy(np.arange(20, dtype="float32").reshape(5, 4))).sum().backward()
+            results += [y, x.grad]
+        check(results[2], results[0], f"gumbel_softmax {options}")
+        check(results[3], results[1], f"gradient of gumbel_softmax {options}")
+
+
 REFUSED = [  # both libraries refuse, with the same type of exception
     "F.glu(T.ones(3))", "F.glu(T.tensor(1.0))", "F.glu(T.ones(2, 2), 5)", "F.prelu(T.ones(3, 4), T.ones(3))",
     "F.prelu(T.ones(3, 4), T.ones(4, 1))", "F.prelu(T.tensor(1.0), T.ones(2))", "F.prelu(T.ones(2), T.ones(2))",

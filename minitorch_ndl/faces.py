@@ -12,8 +12,10 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 
 from . import dtypes, errors
+from .autograd.views import check_overlap
 from .backend import as_array
 from .tensor import Tensor, counter
 
@@ -164,6 +166,16 @@ def sizes(op: str, value: Any) -> tuple[int, ...]:
                         f"Use // for integer division of sizes.") from None
 
 
+def keep_apart(op: str, args: Sequence[Any], out: Any) -> None:
+    """Raise if what is given as ``out=`` lies on the memory of an input."""
+    for target in out if isinstance(out, (tuple, list)) else (out,):
+        for value in args:
+            if isinstance(value, Tensor) and isinstance(target, Tensor) and np.may_share_memory(value._array, target._array):
+                raise RuntimeError(f"unsupported operation: some elements of the input tensor and the written-to tensor "
+                                   f"refer to a single memory location. Please clone() the tensor before performing the "
+                                   f"operation. ({op})")
+
+
 def deliver(op: str, result: Any, out: Any, exact: bool = False) -> Any:
     """Put a result into the tensor(s) given as ``out=``. `exact`: they must have the result's own dtype."""
     if isinstance(result, tuple):
@@ -181,6 +193,7 @@ def deliver(op: str, result: Any, out: Any, exact: bool = False) -> Any:
         raise RuntimeError(f"Expected out tensor to have dtype {result.dtype!r}, but got {out.dtype!r} instead. ({op})")
     if not dtypes.castable(source.dtype, target.dtype):
         raise errors.not_castable(source.dtype, target.dtype)
+    check_overlap(target, op)
     if source.shape != target.shape:
         if target.size:
             warnings.warn(f"An output with one or more elements was resized since it had shape {list(target.shape)}, "
@@ -198,7 +211,7 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
             doc: str = "", kernel: Callable, skip: int = 1, short: tuple | None = None) -> Callable:
     """Make the public function around `run`, which takes every parameter in order, and hang it up where `on` says.
 
-    out    whether there is an ``out=``; "exact": of the result's own dtype only
+    out    whether there is an ``out=``; "exact": of the result's own dtype only; "apart": nor an input's memory
     short  where `run` and `in_place` take the first few parameters only: their number, and what takes all of them
     """
     variadic, to = signature.sizes is not None, signature.dtype
@@ -219,8 +232,10 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
                 args = signature.fill(args)
             if to is not None and args[to] is not None and isinstance(args[0], Tensor):
                 args = (F.to_dtype(args[0], args[to]), *args[1:])
+            if target is not None and out == "apart":
+                keep_apart(name, args, target)
             result = run_all(*args)
-            return result if target is None else deliver(name, result, target, out == "exact")
+            return result if target is None else deliver(name, result, target, out in ("exact", "apart"))
         return run(*args)
 
     def call_with_sizes(*args: Any, **kwargs: Any) -> Any:

@@ -38,12 +38,15 @@ def found(name):
     record = OPS.get(name)
     for face in ("torch", "functional", "linalg", "special"):
         public = FACES[face].get(name)
-        if public is not None and (record is None or getattr(public, "op", None) is record):
+        if public is not None and name not in INNER:
             return public
     if record is not None:
         inner, signature = getattr(F, name), record.signature
         return lambda *args, **kwargs: inner(*signature.bind(name, args, kwargs)) if kwargs else inner(*args)
     return getattr(F, name)
+
+
+INNER = {"normal"}  # samples of these are for the inner operation, whose public function of that name is another
 
 
 def over_arrays(function, value):
@@ -170,7 +173,7 @@ def test_float32_stays_float32(name, sample):
 @SWEEP
 def test_in_place_and_out(name, sample):
     args, kwargs, _ = tensors(sample, grad=False)
-    if not args or not isinstance(args[0], Tensor):
+    if not args or not isinstance(args[0], Tensor) or name == "bernoulli":  # bernoulli_ takes its p elsewhere
         return
     expected = function_of(name)(*args, **kwargs)
     public = FACES["torch"].get(name)

@@ -102,7 +102,11 @@ def check_history(target: Tensor, recording: bool, name: str) -> None:
 def check_writable(target: Tensor, recording: bool, name: str) -> None:
     """Raise unless `target` may be written into."""
     check_history(target, recording, name)
-    array = target._array
+    check_overlap(target._array, name)
+
+
+def check_overlap(array: Any, name: str) -> None:
+    """Raise if several elements of `array` lie on one place in memory, as `expand` makes them."""
     if array.size and 0 in array.strides and \
             any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "

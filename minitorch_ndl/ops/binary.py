@@ -247,15 +247,6 @@ def float_power(input, exponent):
     return F.pow(*(x.double() if isinstance(x, Tensor) else float(x) for x in (input, exponent)))
 
 
-@composite(name="float_power_", on="method", out=False)
-def float_power_(input, exponent):
-    """In-place version of `float_power`, for doubles."""
-    if input._array.dtype.itemsize < 8 or not input.is_floating_point():
-        raise RuntimeError(f"the base given to float_power_ has dtype {errors._title(input._array.dtype)} but the "
-                           f"operation's result requires dtype Double. Use the out-of-place form.")
-    return F.pow_(input, exponent.double() if isinstance(exponent, Tensor) else float(exponent))
-
-
 @composite(on="method", name="float_power_", out=False)
 def float_power_(input, exponent):
     """In-place version of `float_power`: for a double tensor."""

@@ -68,6 +68,8 @@ def getitem(self: Tensor, index: Any) -> Tensor:
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:
     """``x[index] = value``: writes into x; gradients flow to the value, and to x where it was not written."""
+    if index is False:
+        return  # none of a new dimension
     array = self._array
     if isinstance(value, Tensor):
         source = value._array
@@ -283,6 +285,27 @@ def zero_(self: Tensor) -> Tensor:
     if self._counter is not None:
         self._counter[0] += 1
     return self
+
+
+@face("fill_diagonal_", "method")
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Write the number `fill_value` on the main diagonal. `wrap`: of a tall matrix, start again below its end.
+
+    >>> ndl.zeros(2, 3).fill_diagonal_(1)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
+    shape = self._array.shape
+    if len(shape) < 2:
+        raise RuntimeError(f"fill_diagonal_: dimensions must larger than 1; got shape {list(shape)}")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError(f"fill_diagonal_: all dimensions of input must be of equal length; got shape {list(shape)}")
+    size, rest = min(shape), self
+    while True:
+        F.as_strided(rest, (min(size, rest.shape[0]),), (sum(rest.stride()),)).fill_(fill_value)
+        if not wrap or rest.shape[0] <= size + 1 or len(shape) > 2:
+            return self
+        rest = rest[size + 1:]
 
 
 @composite()

@@ -120,7 +120,7 @@ def _checked_places(op: str, x: Tensor, index: Tensor) -> Tensor:
     return index
 
 
-@composite()
+@composite(out="apart")
 def take(input, index):
     """The elements at the places in `index`, counted through all dimensions. The result has the shape of `index`.
 

@@ -69,7 +69,7 @@ def flat_places(xp: Any, shape: Sizes, at: int, index: Any) -> Any:
     return places + rest
 
 
-@op(input=lambda g, dim, index, input_shape: F.gather_backward(g, dim, index, input_shape))
+@op(input=lambda g, dim, index, input_shape: F.gather_backward(g, dim, index, input_shape), out="apart")
 def gather(xp, input, dim: int, index, *, sparse_grad: bool = False):
     """Along `dim`, the elements that `index` names: ``out[i][j] = input[index[i][j]][j]`` for dim 0.
 
@@ -221,7 +221,7 @@ def _slices(op: str, dim: int, index: Any, size: int, kind: type[Exception] = In
     return index.reshape(-1)
 
 
-@op(input=lambda g, dim, index, input_shape: F.index_select_backward(g, dim, index, input_shape))
+@op(input=lambda g, dim, index, input_shape: F.index_select_backward(g, dim, index, input_shape), out="apart")
 def index_select(xp, input, dim: int, index):
     """The slices along `dim` that the 1-d `index` names.
 
@@ -325,6 +325,11 @@ def _checked_number(op: str, value: Any) -> None:
                            f"dimension(s) (shape {list(value.shape)}).")
 
 
+def _once(g: Any, dim: int, index: Any) -> Any:
+    """Which slices `index` names, each once."""
+    return F.unique_parts(index % (g.shape[dim] if g.shape else 1), None, False, False, False)[0]
+
+
 def _index_fill(xp: Any, target: Any, dim: int, index: Any, value: Any) -> None:
     at = normal_dim(dim, target.ndim, "index_fill")
     _checked_number("index_fill_", value)
@@ -339,7 +344,7 @@ def _index_fill(xp: Any, target: Any, dim: int, index: Any, value: Any) -> None:
 
 
 @op(input=lambda g, dim, index: F.index_fill(g, dim, index, 0.0),
-    value=lambda g, dim, index, value_shape: F.sum_to_size(F.index_select(g, dim, index), value_shape),
+    value=lambda g, dim, index, value_shape: F.sum_to_size(F.index_select(g, dim, _once(g, dim, index)), value_shape),
     inplace=True, numbers=True, broadcasts=False,
     write=lambda xp, target, dim, index, value: _index_fill(xp, target, dim, index, value))
 def index_fill(xp, input, dim: int, index, value):
@@ -395,7 +400,7 @@ def masked_fill(xp, input, mask, value):
     return choose(xp, _checked_mask("masked_fill_", mask), value, input).astype(input.dtype, copy=False)
 
 
-@op(input=lambda g, mask, input_shape: F.mask_backward(g, mask, input_shape))
+@op(input=lambda g, mask, input_shape: F.mask_backward(g, mask, input_shape), out="apart")
 def masked_select(xp, input, mask):
     """The elements where the boolean `mask` is True, in a row.
 

@@ -69,6 +69,10 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
 
 def _per_class(name: str, input: Tensor, target: Tensor, labels: bool) -> Tensor:
     """`input` as (N, C). Raises RuntimeError if the shapes do not fit."""
+    if labels and target._array.dtype.kind not in "iu":
+        raise RuntimeError(f"expected scalar type Long but found {target.dtype!r}: {name} takes class numbers as labels.")
+    if not input.ndim:
+        input, target = input.reshape(1), target.reshape(() if labels else 1)
     expected = input.shape[:-1] if labels else input.shape
     fits = target.shape == expected or (labels and target.numel() == 1)
     if input.ndim not in (1, 2) or not input.shape[-1] or not fits:

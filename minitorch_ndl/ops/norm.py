@@ -51,57 +51,79 @@ class standardize:
         x = single(input)
         own = mean is None
         if own:
-            n = count(x.shape, axes)
+            n = x.dtype.type(count(x.shape, axes))
             if center:
-                mean = total(xp, x, axes, True) / x.dtype.type(n)
+                mean = total(xp, x, axes, True) / n
                 x = x - mean
-            var = total(xp, x * x, axes, True) / x.dtype.type(n)
+            var = total(xp, x * x, axes, True) / n
             if moments is not None:
                 moments.extend((mean, var))
         else:
             x, var = x - single(mean).reshape(shape), single(var).reshape(shape)
         scale = 1 / xp.sqrt(var + eps)
-        normal = xp.multiply(x, scale, out=x if x is not input and (own or x.size) else None)
+        normal = xp.multiply(x, scale, out=None if x is input else x)
         out = normal
         if weight is not None:
-            out = normal * single(weight).reshape(shape)
+            out = _across(xp, xp.multiply, normal, single(weight).reshape(shape), None)
         if bias is not None:
-            out = xp.add(out, single(bias).reshape(shape), out=None if out is normal else out)
-        return (out.astype(input.dtype, copy=False), normal, scale, weight, bias, axes if own else None, shape, center)
+            out = _across(xp, xp.add, out, single(bias).reshape(shape), None if out is normal else out)
+        return out.astype(input.dtype, copy=False), normal, scale, weight, bias, axes if own else None, shape, center
 
     def backward(xp, needs, g, normal, scale, weight, bias, axes, shape, center):
-        """With y the normalized input, and h its gradient: (h - mean(h) - y * mean(h * y)) / sqrt(var + eps)."""
+        """With y the normalized input and h = g * weight: (h - mean(h) - y * mean(h * y)) / sqrt(var + eps)."""
         dtype, g = g.dtype, single(g)
-        others = tuple(i for i, n in enumerate(shape) if n == 1)  # where weight and bias are broadcast
-        of_weight = of_bias = grad = None
-        steady = axes is not None and (weight is None or others == axes)  # the weight is the same in all of a mean
-        part = g * normal if needs[1] or (needs[0] and axes is not None) else None
-        if needs[1] or (needs[0] and steady and weight is not None):
-            of_weight = total(xp, part, others, True)
-        if needs[2] or (needs[0] and steady and weight is not None and center):
-            of_bias = total(xp, g, others, True)
-        if needs[0]:
-            w = None if weight is None else single(weight).reshape(shape)
-            if axes is None:
+        others = tuple(i for i, n in enumerate(shape) if n == 1)  # along which the parameters are the same
+        of_input, of_weight, of_bias = needs
+        w = None if weight is None else single(weight).reshape(shape)
+        through = of_input and axes is not None  # the mean and the deviation depend on the input, too
+        # Sum first where the weight is the same: what is left to be weighted is small then.
+        shared = axes if weight is bias is None else others if axes is None else tuple(i for i in axes if i in others)
+        rest = tuple(i for i in others if i not in shared)
+        part = g * normal if of_weight or through else None
+        products = _sum(xp, part, shared) if of_weight or through else None
+        sums = _sum(xp, g, shared) if of_bias or (through and center) else None
+        if of_weight:
+            of_weight = _sum(xp, products, rest).reshape(weight.shape).astype(weight.dtype, copy=False)
+        if of_bias:
+            of_bias = _sum(xp, sums, rest).reshape(bias.shape).astype(bias.dtype, copy=False)
+        if of_input:
+            if w is None or shared:
                 grad = g * (scale if w is None else scale * w)
             else:
-                n = g.dtype.type(count(g.shape, axes))
-                if weight is None:
-                    h, first, second = g, total(xp, g, axes, True) if center else None, total(xp, part, axes, True)
-                elif steady:
-                    h, scale, first, second = g, scale * w, of_bias, of_weight
-                else:
-                    h = g * w
-                    part *= w
-                    first, second = total(xp, h, axes, True) if center else None, total(xp, part, axes, True)
-                grad = xp.multiply(normal, -second / n, out=part)
-                grad += h
-                if center:
-                    grad -= first / n
+                grad = _across(xp, xp.multiply, g, w, None)
                 grad *= scale
-            grad = grad.astype(dtype, copy=False)
-        return (grad, None if of_weight is None or not needs[1] else of_weight.reshape(weight.shape).astype(weight.dtype, copy=False),
-                None if of_bias is None or not needs[2] else of_bias.reshape(bias.shape).astype(bias.dtype, copy=False))
+            if through:
+                rest = tuple(i for i in axes if i not in shared)
+                n = g.dtype.type(count(g.shape, axes))
+                grad += xp.multiply(normal, _weighted(xp, products, w, rest) * scale / -n, out=part)
+                if center:
+                    grad -= _weighted(xp, sums, w, rest) * scale / n
+            of_input = grad.astype(dtype, copy=False)
+        return of_input, of_weight, of_bias
+
+
+def _across(xp: Any, function: Any, x: Any, row: Any, out: Any) -> Any:
+    """function(x, row), with a short row (1, ..., n) repeated: NumPy's inner loops are slow to begin."""
+    n = x.shape[-1] if x.ndim else 0
+    times = 1024 // n if 0 < n <= 256 else 1
+    if times == 1 or row.size != n or x.size % (n * times) or not x.flags.c_contiguous:
+        return function(x, row, out=out)
+    if out is not None:
+        out = out.reshape(-1, n * times)
+    return function(x.reshape(-1, n * times), row.reshape(1, n).repeat(times, 0).reshape(-1), out=out).reshape(x.shape)
+
+
+def _weighted(xp: Any, x: Any, weight: Any, axes: Axes) -> Any:
+    """The sum of x * weight over `axes`, which are kept."""
+    if weight is None:
+        return _sum(xp, x, axes)
+    if axes and weight.size == count(x.shape, axes) and axes[-1] == x.ndim - 1 and x.flags.c_contiguous:
+        return (x.reshape(-1, weight.size) @ weight.reshape(-1)).reshape(*x.shape[:axes[0]], *(1,) * len(axes))
+    return _sum(xp, x * weight, axes)
+
+
+def _sum(xp: Any, x: Any, axes: Axes) -> Any:
+    return total(xp, x, axes, True) if axes else x
 
 
 def _same_dtype(name: str, input: Tensor, *others: Any) -> None:
@@ -185,6 +207,8 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     shape = input._array.shape
     if training and len(shape) > 0 and shape[0] * math.prod(shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    if shape == (0,):  # no channels
+        return input.clone()
     return torch_batch_norm.composite(input, weight, bias, running_mean, running_var, training, momentum, eps)
 
 

@@ -129,7 +129,7 @@ def _chosen(xp: Any, x: Any, dim: int, keepdim: bool, name: str, rank: Any) -> t
     return _ranked(xp, x, axes[0], rank(x, axes[0]), keepdim)
 
 
-@op(**PAIR, input=picked)
+@op(**PAIR, input=picked, out="apart")
 def kthvalue(xp, input, k: int, dim: int = -1, keepdim: bool = False):
     """The k-th smallest element along `dim` (k counts from 1), and where it is: (values, indices)."""
 

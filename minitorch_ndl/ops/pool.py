@@ -17,6 +17,8 @@ from ..composite import composite
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor
+from .special import single
+from .sums import total
 
 Ints = tuple  # one number for each spatial dimension
 
@@ -62,8 +64,8 @@ def _shape(x: Any, sizes: Ints) -> tuple:
 # --- the largest element ----------------------------------------------------------------------------------------------
 
 
-@op(input=lambda g, which, windows: F.planes_put(g, F.places(which, windows), windows.size, windows.overlap()),
-    on="", out=False, outputs=("values", "which"))
+@op(input=lambda g, which, windows: F.max_of_windows_back(g, which, windows), on="", out=False,
+    outputs=("values", "which"))
 def max_of_windows(xp, input, windows: object):
     """The largest elements of (..., *size), and which tap found each (see `places`), small integers."""
     values, which = _largest(xp, input, windows, False)
@@ -93,6 +95,19 @@ def _largest(xp: Any, x: Any, windows: Windows, nans: bool) -> tuple[Any, Any]:
         found *= found.dtype.type(number)
         xp.maximum(so_far_which, found, out=so_far_which)
     return best, which
+
+
+@op(input=lambda g, which, windows: F.planes_take(g, F.places(which, windows), len(windows.out)), on="", out=False)
+def max_of_windows_back(xp, input, which, windows: object):
+    """Zeros (..., *size), with the input's elements added where the largest ones were found."""
+    if not windows.overlap():
+        return planes_put.op.kernel(xp, input, places.op.kernel(xp, which, windows), windows.size, False)
+    out = xp.zeros(_shape(input, windows.size), input.dtype)
+    visits = itertools.product(*(windows.taps(d) for d in range(len(windows.out))))
+    for number, visit in enumerate(list(visits)[::-1]):
+        here, there = (..., *(w for w, _ in visit)), (..., *(e for _, e in visit))
+        out[there] += xp.where(which[here] == number, input[here], input.dtype.type(0))
+    return out
 
 
 @op(on="", out=False)
@@ -150,12 +165,17 @@ def planes_take(xp, input, indices, dims: int):
 @op(input=lambda g, windows, counts: F.box_mean_back(g, windows, counts), on="", out=False)
 def box_mean(xp, input, windows: object, counts: object):
     """The sum over each window, divided by `counts`: a number, or for each dimension the windows' lengths."""
-    x = input.astype(xp.float32) if input.dtype.char == "e" else input
-    for d in range(len(windows.out)):
-        x = _combined(xp, xp.add, x, d, windows, 0)
+    x = single(input) if input.dtype.kind == "f" else input
+    if x.dtype.kind == "f" and math.prod(windows.out) == 1:
+        dims = range(len(windows.out))
+        seen = x[(..., *(windows.spans(d)[0] for d in dims))]
+        x = total(xp, seen, tuple(range(x.ndim - len(dims), x.ndim)), True)
+    else:
+        for d in range(len(windows.out)):
+            x = _combined(xp, xp.add, x, d, windows, 0)
     divisor = _divisor(xp, counts, x.dtype)
     if x.dtype.kind == "f":
-        x = xp.divide(x, divisor, out=x if x is not input else None)
+        x = xp.divide(x, divisor, out=None if x is input else x)
     else:  # whole numbers, rounded towards zero
         x = xp.abs(x) // xp.abs(divisor) * xp.sign(x) * xp.sign(divisor)
     return x.astype(input.dtype, copy=False)
@@ -166,6 +186,10 @@ def box_mean_back(xp, input, windows: object, counts: object):
     """Each window's element shared out over what the window sees."""
     x = input / _divisor(xp, counts, input.dtype)
     dims = len(windows.out)
+    if math.prod(windows.out) == 1:
+        out = xp.zeros(_shape(x, windows.size), x.dtype)
+        out[(..., *(windows.spans(d)[0] for d in range(dims)))] = x
+        return out
     for d in reversed(range(dims)):
         axis = x.ndim - dims + d
         out = xp.zeros((*x.shape[:axis], windows.size[d], *x.shape[axis + 1:]), x.dtype)
@@ -201,7 +225,13 @@ def _combined(xp: Any, function: Any, x: Any, d: int, windows: Any, start: Any) 
     if not 0 < len(taps) <= n and max(getattr(windows, "dilation", (1,))) == 1:  # few windows: one at a time
         out = xp.empty((*x.shape[:axis], n, *x.shape[axis + 1:]), x.dtype)
         for i, span in enumerate(windows.spans(d)):
-            out[(*before, i)] = function.reduce(x[(*before, span)], axis=axis)
+            if span.stop - span.start > 8:
+                out[(*before, i)] = function.reduce(x[(*before, span)], axis=axis)
+            else:  # NumPy is slow with many short reductions
+                target = out[(*before, i)]
+                target[...] = x[(*before, span.start)]
+                for j in range(span.start + 1, span.stop):
+                    function(target, x[(*before, j)], out=target)
         return out
     parts = [((*before, here), x[(*before, there)]) for here, there in taps]
     if len(parts) > 1 and all(part.shape[axis] == n for _, part in parts):

@@ -283,7 +283,7 @@ def normal_about(xp, mean, std, dtype: object, generator: Any = None):
     return backend.of_type(type(mean)).from_numpy(stream(generator).normal(shape, dtype, m, s))
 
 
-@composite(out=True)
+@composite(out="exact")
 def multinomial(input, num_samples, replacement=False, *, generator=None):
     """Indices drawn with the probabilities that each row of the input, (K,) or (N, K), gives: (..., num_samples).
 

@@ -353,7 +353,7 @@ def _overload(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> 
 _MinMax = named_result("aminmax", ("min", "max"))
 
 
-@composite()
+@composite(out="exact")
 def aminmax(input, *, dim=None, keepdim=False):
     """The smallest and the largest element, as (min, max)."""
     if not input._array.size and dim is None:

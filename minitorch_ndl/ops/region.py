@@ -13,7 +13,7 @@ from ..composite import composite
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor
-from .shape import normal_dim
+from .shape import in_place_view, normal_dim
 
 Sizes = tuple[int, ...]
 
@@ -161,6 +161,9 @@ def as_strided(xp, input, size: tuple, stride: tuple, storage_offset: Any = None
     steps = tuple(s // input.itemsize for s in input.strides)
     return (backend.restride(flat[offset:], size, [s * input.itemsize for s in stride]),
             (input.shape, steps, size, stride, offset - here))
+
+
+Tensor.as_strided_ = in_place_view(as_strided)  # type: ignore[attr-defined]
 
 
 def _strided_maps(xp: Any, geometry: Any) -> tuple[Any, Any, int]:

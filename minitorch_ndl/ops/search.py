@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import dtypes
@@ -48,6 +49,28 @@ def nonzero(input, *, as_tuple=False):
 def argwhere(input):
     """`nonzero` as rows."""
     return F.nonzero_places(input)
+
+
+@composite(on="torch", out=False)
+def unravel_index(indices, shape):
+    """Places counted through all dimensions of `shape`, as one tensor for each dimension.
+
+    >>> ndl.unravel_index(ndl.tensor([5]), (2, 3))
+    (tensor([1]), tensor([2]))
+    """
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    array = indices._array
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"expected 'indices' to be integer dtype, but got {indices.dtype!r}")
+    if any(n < 0 for n in shape):
+        raise ValueError(f"'shape' cannot have negative values, but got {shape}")
+    if array.size and (array.min() < 0 or array.max() >= math.prod(shape)):
+        raise ValueError(f"indices are out of bounds for shape {shape}: they go from {array.min()} to {array.max()}")
+    places, step = [], math.prod(shape)
+    for n in shape:
+        step //= max(n, 1)
+        places.append(F.floor_divide(indices, step) % n)
+    return tuple(places)
 
 
 # --- unique -----------------------------------------------------------------------------------------------------------

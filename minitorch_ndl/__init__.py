@@ -9,16 +9,18 @@ tensor([2., 4.])
 
 __version__ = "0.1.0"
 
-from . import autograd as autograd
-from . import cuda as cuda
-from . import dtypes as _dtypes
-from . import linalg as linalg
-from . import nn as nn
-from . import ops as _ops
-from . import optim as optim
-from . import random as random
-from . import utils as utils
-from . import special as special
+from . import (
+    autograd as autograd,
+    cuda as cuda,
+    dtypes as _dtypes,
+    linalg as linalg,
+    nn as nn,
+    ops as ops,
+    optim as optim,
+    random as random,
+    special as special,
+    utils as utils,
+)
 from .autograd.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -39,8 +41,7 @@ from .dtypes import (
 )
 from .faces import FACES as _FACES
 from .printing import get_printoptions as get_printoptions, set_printoptions as set_printoptions
-from .tensor import Size as Size
-from .tensor import Tensor as Tensor
+from .tensor import Size as Size, Tensor as Tensor
 
 # Every operation, by the name that torch gives it.
 globals().update(_FACES["torch"])

@@ -9,7 +9,7 @@ from . import dtypes, errors
 from .autograd import views
 from .autograd.engine import edge_of
 from .autograd.grad_mode import mode
-from .faces import F, FACES, Signature, publish
+from .faces import FACES, F, Signature, publish
 from .tensor import Tensor, wrap
 
 
@@ -18,7 +18,8 @@ def composite(*, on: str = "torch method", name: str | None = None, aliases: Seq
               numbers: bool = False) -> Callable:
     """Publish a plain function on Tensors as an operation; the options mean what they mean for `op`.
 
-    A first parameter called `input` must be a Tensor, unless `numbers` may stand there. Annotate a parameter ``Sizes`` to take sizes as separate ints.
+    A first parameter called `input` must be a Tensor, unless `numbers` may stand there. Annotate a parameter
+    ``Sizes`` to take sizes as separate ints.
     """
 
     def define(function: Callable) -> Callable:

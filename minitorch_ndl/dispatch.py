@@ -31,7 +31,7 @@ class Op:
     promote   "number": inputs meet by torch's rule; "float": and integers become floats; "same": they must agree;
               None: as they are. What meets are the inputs with formulas (all arrays, where none has one)
     ufunc     the array module's function that is the kernel, body and all; it can also write into an array
-    numbers   Python numbers may stand where arrays are expected; or the names of the parameters where they may
+    numbers   Python numbers may stand for all arrays; or the names of the parameters where they may, beside a tensor
     broadcasts  inputs are broadcast, so that their gradients have to be summed back
     view      the kernel returns a view of its first input (or a copy, if it can't)
     outputs   names of several outputs; `many`: a list of outputs, as many as the kernel returns

@@ -7,7 +7,7 @@ is higher. `result_dtype` is that rule, on NumPy's dtype objects: the rest of th
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -105,7 +105,7 @@ def from_numpy(d: np.dtype) -> dtype:
         ) from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(a: np.dtype, b: np.dtype) -> np.dtype:
     """The dtype that both `a` and `b` go to, when neither outranks the other."""
     if a == b:

@@ -73,7 +73,7 @@ class Signature:
         places = self._forms.get(form)
         if places is not None:  # seen before
             values = [*args, *self._tail[len(args):]]
-            for at, value in zip(places, kwargs.values()):  # noqa: B905  (they are as many)
+            for at, value in zip(places, kwargs.values()):
                 values[at] = value
             return tuple(values)
         if self.sizes is not None and len(args) > self.sizes and not isinstance(args[self.sizes], (tuple, list)):
@@ -146,9 +146,11 @@ _SPELLINGS = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "inpu
 def named_result(op: str, outputs: Sequence[str]) -> type:
     """The type of a result with several named parts; unpacks as a tuple, prints with its names."""
     cls: Any = namedtuple(op, outputs)  # type: ignore[misc]
-    cls.__module__ = "minitorch_ndl.return_types"
-    cls.__repr__ = lambda self: f"return_types.{op}(\n" + ",\n".join(
-        f"{n}={v!r}" for n, v in zip(self._fields, self, strict=True)) + ")"
+
+    def show(self: Any) -> str:
+        return f"return_types.{op}(\n" + ",\n".join(f"{n}={v!r}" for n, v in zip(outputs, self, strict=True)) + ")"
+
+    cls.__module__, cls.__repr__ = "minitorch_ndl.return_types", show
     return cls
 
 

@@ -36,7 +36,8 @@ def path(op: Op) -> Callable:
             return unary(op)
         if op.formulas and op.promote == "number" and not op.rule((0,)).guarded:
             return joining(op)
-    if op.plain and not op.signature.defaults and op.arrays == (0, 1) == tuple(range(len(op.signature.names))) and op.promote:
+    if op.plain and not op.signature.defaults and op.promote and op.arrays == (0, 1) == tuple(
+            range(len(op.signature.names))):
         return binary(op)
     if op.view and op.many and op.arrays == (0,):
         return splitting(op)
@@ -178,7 +179,7 @@ def operator_methods(op: Op, names: Sequence[str], commutes: bool) -> dict[str, 
     """The methods behind Python's operators: forward, reflected (__r…__) and in place (__i…__)."""
     if len(op.arrays) == 1:
         run = unary(op)
-        return {n: run for n in names}
+        return dict.fromkeys(names, run)
     run = binary(op, _method)
 
     def reflected(self: Tensor, other: Any) -> Any:
@@ -346,7 +347,8 @@ def joining(op: Op) -> Callable:
             return dispatch(op, (tensors, *attributes))
         arrays, dtype, followed = [], None, False
         for t in tensors:
-            if not isinstance(t, Tensor) or type(t._array) is not ndarray or (dtype is not None and t._array.dtype is not dtype):
+            if not isinstance(t, Tensor) or type(t._array) is not ndarray or (
+                    dtype is not None and t._array.dtype is not dtype):
                 return dispatch(op, (tensors, *attributes))
             arrays.append(t._array)
             dtype = t._array.dtype

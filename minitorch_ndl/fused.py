@@ -19,8 +19,8 @@ from .autograd import engine
 from .autograd.grad_mode import enable_grad
 from .autograd.node import Node, next_number
 from .autograd.rule import version, zeros
-from .faces import F, publish
 from .dispatch import OPS, Op, dispatch
+from .faces import F, publish
 from .op import inner_face
 from .tensor import Tensor, counter, wrap
 

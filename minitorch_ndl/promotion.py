@@ -51,7 +51,7 @@ def number_array(value: Any, dtype: np.dtype) -> np.ndarray:
 def lift(op: Op, args: Sequence[Any]) -> tuple:
     """`args` with Python and NumPy numbers made 0-d tensors of the dtype that torch gives them beside the others."""
     tensors = [a for i, a in enumerate(args) if i in op.arrays and isinstance(a, Tensor)]
-    if not tensors and op.signature.sequence is None:
+    if not tensors and op.numbers is not True and op.signature.sequence is None:
         refuse(op, op.arrays[0], args[op.arrays[0]])
     lifted = list(args)
     together = [dtypes.number_dtype(args[i]) for i in op.promoted if isinstance(args[i], NUMBERS)]

@@ -83,7 +83,8 @@ def stubs():
         rest = "index: Any" if name == "__getitem__" else "index: Any, value: Any" if name == "__setitem__" else "" \
             if name in ("__neg__", "__pos__", "__abs__", "__invert__") else "other: Any"
         ignore = "  # type: ignore[override]" * (name in ("__eq__", "__ne__"))
-        lines.append(f"    def {name}(self{', ' * bool(rest)}{rest}) -> {'None' if 'set' in name else 'Tensor'}: ...{ignore}")
+        returns = "None" if "set" in name else "Tensor"
+        lines.append(f"    def {name}(self{', ' * bool(rest)}{rest}) -> {returns}: ...{ignore}")
     for name, value in sorted(vars(Tensor).items()):
         if isinstance(value, property) and value.fget is not None and value.fget.__module__ != "minitorch_ndl.tensor":
             lines.append(f"    @property\n    def {name}(self) -> Tensor: ...")

@@ -160,7 +160,7 @@ def test_strided_inputs(name, sample):
 @DIFFERENTIABLE
 def test_float32_stays_float32(name, sample):
     """A stray float64 would double the time and the memory; the engine's safety net must find nothing to cast."""
-    single = lambda a: ndl.tensor(a.astype(np.float32) if a.dtype == np.float64 else a)  # noqa: E731
+    single = lambda a: ndl.tensor(a.astype(np.float32) if a.dtype == np.float64 else a)
     args, kwargs, leaves = tensors(sample, single)
     result = function_of(name)(*args, **kwargs)
     kinds = {o._array.dtype.name for o in outputs(result) if o.is_floating_point()}
@@ -199,7 +199,7 @@ def test_fake_device(name, sample):
     args, kwargs, leaves = tensors(sample)
     function = function_of(name)
     expected = values(function(*args, **kwargs))
-    there = lambda a: wrap(fake_device.FAKE.from_numpy(a))  # noqa: E731
+    there = lambda a: wrap(fake_device.FAKE.from_numpy(a))
     far_args, far_kwargs, far_leaves = tensors(sample, there)
     result = function(*far_args, **far_kwargs)
     assert all(type(o._array) is fake_device.FakeArray for o in outputs(result)) or not any(

@@ -57,7 +57,7 @@ class _Switch:
             @functools.wraps(function)
             def generator(*args: Any, **kwargs: Any) -> Any:
                 steps = function(*args, **kwargs)
-                send: Callable = lambda _: next(steps)  # noqa: E731
+                send: Callable = lambda _: next(steps)
                 value: Any = None
                 while True:
                     try:

@@ -10,10 +10,7 @@ the operations, their gradients and the backward pass are the package's. https:/
 array([14])
 """
 
-from . import autograd as autograd
-from . import init as init
-from . import ops as ops
-from . import simple_ml as simple_ml
+from . import autograd as autograd, init as init, ops as ops, simple_ml as simple_ml
 from .autograd import Tensor as Tensor
 from .ops import (
     add as add,

@@ -10,9 +10,7 @@ import numpy as np
 from .. import backend
 from ..autograd import engine
 from ..autograd.node import Node, Output
-from ..tensor import Size
-from ..tensor import Tensor as _Tensor
-from ..tensor import wrap as _wrap
+from ..tensor import Size, Tensor as _Tensor, wrap as _wrap
 
 
 class Op:

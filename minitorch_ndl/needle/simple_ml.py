@@ -38,7 +38,8 @@ def softmax_loss(Z: Tensor, y_one_hot: Tensor) -> Tensor:
     return ops.divide_scalar(ops.summation(ops.add(log_sums, ops.negate(true))), Z.shape[0])
 
 
-def nn_epoch(X: np.ndarray, y: np.ndarray, W1: Tensor, W2: Tensor, lr: float = 0.1, batch: int = 100) -> tuple[Tensor, Tensor]:
+def nn_epoch(X: np.ndarray, y: np.ndarray, W1: Tensor, W2: Tensor, lr: float = 0.1,
+             batch: int = 100) -> tuple[Tensor, Tensor]:
     """One epoch of SGD, in order, on the net relu(X W1) W2 with softmax loss. Returns the new weights.
 
     X: (n, d) float32; y: (n,) labels; W1: (d, h); W2: (h, k).

@@ -13,4 +13,4 @@ from ..faces import FACES as _FACES
 globals().update(_FACES["functional"])
 
 if TYPE_CHECKING:
-    from .._functional import *
+    from .._functional import *  # noqa: F403

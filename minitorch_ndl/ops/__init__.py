@@ -5,9 +5,13 @@ To read: `unary.py` and `binary.py` first (a function and its derivative a line)
 
 import importlib
 
-FAMILIES = ("shape", "region", "rearrange", "index", "brackets", "data", "creation", "memory", "convert", "legacy", "randoms", "unary", "binary", "ternary", "compare", "special", "exotic", "activation", "reduce",
-            "scan", "order", "join", "gather", "combine", "search", "matmul", "einsum", "affine", "solve", "decompositions", "magnitude", "linalg", "dropout", "loss", "loss_margin", "loss_ctc", "embedding", "pad", "conv",
-            "pool", "pool_adaptive", "norm", "attention", "resample", "distance", "protocol")
+FAMILIES = (
+    "shape", "region", "rearrange", "index", "brackets", "data", "creation", "memory", "convert", "legacy", "randoms",
+    "unary", "binary", "ternary", "compare", "special", "exotic", "activation", "reduce", "scan", "order", "join",
+    "gather", "combine", "search", "matmul", "einsum", "affine", "solve", "decompositions", "magnitude", "linalg",
+    "dropout", "loss", "loss_margin", "loss_ctc", "embedding", "pad", "conv", "pool", "pool_adaptive", "norm",
+    "attention", "resample", "distance", "protocol",
+)
 
 for _family in FAMILIES:
     try:

@@ -14,13 +14,13 @@ from .matmul import _matmul_input, _matmul_other, product
 def _input(g: Any, weight: Any, input_shape: Any) -> Any:
     if weight.ndim == 1:
         return _matmul_input(g, weight, input_shape)
-    return F.matmul(g, weight)
+    return g @ weight
 
 
 def _weight(g: Any, input: Any, weight_shape: Any) -> Any:
     if len(weight_shape) == 1:
         return _matmul_other(g, input, weight_shape)
-    return F.matmul(_matrix(g).T, _matrix(input))
+    return _matrix(g).T @ _matrix(input)
 
 
 def _matrix(x: Any) -> Any:

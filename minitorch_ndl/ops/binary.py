@@ -21,6 +21,7 @@ from ..tensor import Tensor
 
 # Where inputs may be numbers and meet by torch's rule for mixed dtypes:
 MIXED: dict = {"promote": "number", "numbers": True, "inplace": True}
+BESIDE: dict = {**MIXED, "numbers": ("input", "other")}  # one of the two may be a number
 TRUE: dict = {"promote": "float", "numbers": True, "inplace": True}  # and integers become floats
 
 
@@ -35,6 +36,8 @@ def _scaled(op: str) -> Any:
     """What ``alpha=`` means: `other` is multiplied by it first."""
 
     def variant(input: Any, other: Any, alpha: Any) -> tuple[str, tuple]:
+        if op == "sub":
+            _no_bools((input, other))
         if type(alpha) is int and alpha == 1:
             return op, (input, other)
         if isinstance(other, Tensor) and type(alpha) is float and isinstance(input, Tensor) \
@@ -171,7 +174,7 @@ def floor_divide(xp, input, other):
 
 @op(input=lambda g: g,
     other=lambda g, input, other: -g * F.div_rounded(input, other, "floor"),
-    **MIXED, operators=("__mod__", "__rmod__", "__imod__"))
+    **BESIDE, operators=("__mod__", "__rmod__", "__imod__"))
 def remainder(xp, input, other):
     """``input % other``: what is left of the division, with the sign of `other`, as in Python.
 
@@ -220,7 +223,8 @@ _POWERS = {2.0: lambda xp, x: x * x, 3.0: lambda xp, x: x * x * x, 0.5: lambda x
            1.0: lambda xp, x: x.copy(), -1.0: lambda xp, x: 1 / x, -2.0: lambda xp, x: 1 / (x * x)}
 
 
-@op(input=_pow_input, exponent=_pow_exponent, **MIXED, check=("biu", _integer_exponent),
+@op(input=_pow_input, exponent=_pow_exponent, **{**MIXED, "numbers": ("input", "exponent")},
+    check=("biu", _integer_exponent),
     operators=("__pow__", "__rpow__", "__ipow__"))
 def pow(xp, input, exponent):
     """``input ** exponent``.
@@ -369,7 +373,7 @@ def logaddexp2(xp, input, other):
 
 @op(input=lambda g, input, other: F.where(input == 0, F.where(other <= 0, 0.0, F.xlogy(g, other)), F.xlogy(g, other)),
     other=lambda g, input, other: g * input / other,
-    **TRUE, on="torch method special")
+    **{**TRUE, "numbers": ("input", "other")}, on="torch method special")
 def xlogy(xp, input, other):
     """``input * log(other)``, and 0 where the input is 0 (NaN where `other` is NaN)."""
     out = input * xp.log(other)
@@ -431,8 +435,7 @@ def lcm(xp, input, other):
 @composite(on="torch")
 def rsub(input, other, *, alpha=1):
     """``other - alpha * input``: subtraction the other way round."""
-    _no_bools((input, other))
-    return F.sub(*_scaled("rsub")(other, input, alpha)[1])
+    return F.sub(*_scaled("sub")(other, input, alpha)[1])
 
 
 # --- Python's divmod -------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def _bits(name: str, refused: str) -> dict:
         if wrong:
             raise errors.not_implemented(name, np.empty(0, wrong[0]))
 
-    return {"promote": "number", "numbers": True, "inplace": True, "check": (refused, check)}
+    return {"promote": "number", "numbers": ("input", "other"), "inplace": True, "check": (refused, check)}
 
 
 @op(**_bits("bitwise_and", "f"), ufunc="bitwise_and", commutes=True, operators=("__and__", "__rand__", "__iand__"))

@@ -64,73 +64,48 @@ def _shape(x: Any, sizes: Ints) -> tuple:
 # --- the largest element ----------------------------------------------------------------------------------------------
 
 
-@op(input=lambda g, which, windows: F.max_of_windows_back(g, which, windows), on="", out=False,
-    outputs=("values", "which"))
+@op(on="", out=False)
+def max_values(xp, input, windows: object):
+    """The largest element in each window of (..., *size)."""
+    lowest = -math.inf if input.dtype.kind == "f" else xp.iinfo(input.dtype).min
+    for d in range(len(windows.out)):
+        input = _combined(xp, xp.maximum, input, d, windows, lowest)
+    return input
+
+
+@op(input=lambda g, which, windows: F.planes_put(g, F.places(which, windows), windows.size, windows.overlap()),
+    on="", out=False, outputs=("values", "which"))
 def max_of_windows(xp, input, windows: object):
-    """The largest elements of (..., *size), and which tap found each (see `places`), small integers."""
-    values, which = _largest(xp, input, windows, False)
-    if input.dtype.kind == "f" and xp.isnan(values).any():
-        return _largest(xp, input, windows, True)
-    return values, which
-
-
-def _largest(xp: Any, x: Any, windows: Windows, nans: bool) -> tuple[Any, Any]:
-    # One tap after the other, the last one first, so that of equal elements the first in the window wins.
+    """`max_values`, and which tap of the window found each, counted from the last one back, from 1 on."""
+    values = max_values.op.kernel(xp, input, windows)
+    nans = input.dtype.kind == "f" and xp.isnan(values).any()
     visits = list(itertools.product(*(windows.taps(d) for d in range(len(windows.out)))))[::-1]
-    lowest = -math.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
-    best = xp.full(_shape(x, windows.out), lowest, x.dtype)
-    count_type = xp.uint8 if len(visits) <= 256 else xp.int32
-    which = xp.zeros(best.shape, count_type)
-    for number, visit in enumerate(visits):
-        here, seen = (..., *(w for w, _ in visit)), x[(..., *(e for _, e in visit))]
-        so_far, so_far_which = best[here], which[here]
-        if number == 0:
-            so_far[...] = seen
-            continue
-        better = seen >= so_far
-        if nans:  # a NaN is larger than everything, and the last one counts
-            better |= (seen != seen) & (so_far == so_far)
-        xp.maximum(so_far, seen, out=so_far)
-        found = better.view(count_type) if count_type is xp.uint8 else better.astype(count_type)
-        found *= found.dtype.type(number)
-        xp.maximum(so_far_which, found, out=so_far_which)
-    return best, which
-
-
-@op(input=lambda g, which, windows: F.planes_take(g, F.places(which, windows), len(windows.out)), on="", out=False)
-def max_of_windows_back(xp, input, which, windows: object):
-    """Zeros (..., *size), with the input's elements added where the largest ones were found."""
-    if not windows.overlap():
-        return planes_put.op.kernel(xp, input, places.op.kernel(xp, which, windows), windows.size, False)
-    out = xp.zeros(_shape(input, windows.size), input.dtype)
-    visits = itertools.product(*(windows.taps(d) for d in range(len(windows.out))))
-    for number, visit in enumerate(list(visits)[::-1]):
-        here, there = (..., *(w for w, _ in visit)), (..., *(e for _, e in visit))
-        out[there] += xp.where(which[here] == number, input[here], input.dtype.type(0))
-    return out
+    small = len(visits) < 256
+    which = xp.zeros(values.shape, xp.uint8 if small else xp.int32)
+    for number, visit in enumerate(visits, 1):  # of equal elements, the first in the window comes last here, and stays
+        here = (..., *(w for w, _ in visit))
+        seen, best, found = input[(..., *(e for _, e in visit))], values[here], which[here]
+        equal = seen == best
+        if nans:  # but of NaNs, the last one counts
+            equal |= (seen != seen) & (best != best) & (found == 0)
+        mark = equal.view(xp.uint8) if small else equal.astype(xp.int32)
+        mark *= mark.dtype.type(number)
+        xp.maximum(found, mark, out=found)
+    return values, which
 
 
 @op(on="", out=False)
 def places(xp, which, windows: object):
-    """Where the taps `which` (counted from the last) lie in their plane, its elements counted row by row."""
+    """Where the elements that `max_of_windows` found lie in their plane, counted row by row."""
     taps, starts, step = xp.zeros(1, xp.int64), xp.zeros((), xp.int64), 1
     for d in reversed(range(len(windows.out))):
         along = (xp.arange(windows.kernel[d]) * windows.dilation[d] - windows.padding[d]) * step
         taps = (along[:, None] + taps).reshape(-1)
         starts = (xp.arange(windows.out[d]) * (windows.stride[d] * step)).reshape((-1,) + (1,) * starts.ndim) + starts
         step *= windows.size[d]
-    found = taps[::-1][which]
+    found = xp.concatenate([taps[:1], taps[::-1]])[which]
     found += starts
     return found
-
-
-@op(on="", out=False)
-def max_values(xp, input, windows: object):
-    """The largest elements alone: with fewer passes, since each dimension can be gone through by itself."""
-    lowest = -math.inf if input.dtype.kind == "f" else xp.iinfo(input.dtype).min
-    for d in range(len(windows.out)):
-        input = _combined(xp, xp.maximum, input, d, windows, lowest)
-    return input
 
 
 def _flat(xp: Any, indices: Any, planes: tuple, n: int) -> Any:

@@ -164,7 +164,8 @@ def _fractional_pools(dims: int) -> None:
             raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
         shape = input._array.shape
         if len(shape) < dims + 1:
-            raise IndexError(f"{name}: Dimension out of range: expected input (N, C, *size) or (C, *size); got {list(shape)}")
+            raise IndexError(f"{name}: Dimension out of range: expected input (N, C, *size) or (C, *size); "
+                             f"got {list(shape)}")
         if output_size is None:
             ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * dims
             output_size = [int(n * r) for n, r in zip(shape[-dims:], ratios, strict=True)]

@@ -23,14 +23,17 @@ _UFUNCS = {"power": "pow", "float_power": "float_power", "remainder": "remainder
            "degrees": "rad2deg", "radians": "deg2rad", "cbrt": None, "spacing": None, "modf": None, "frexp": None}
 
 
+_REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "amax", "minimum": "amin"}
+
+
 def _ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """What ``np.exp(t)`` and ``array * t`` come to."""
     name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
     operation = FACES["torch"].get(name) if name else None
     if method == "__call__" and operation is not None and not kwargs:
         return operation(*(wrap(np.asarray(i)) if isinstance(i, np.ndarray) else i for i in inputs))
-    if method == "reduce" and len(inputs) == 1 and not kwargs.get("out") and ufunc in (np.add, np.multiply, np.maximum, np.minimum):
-        reduction = {"add": "sum", "multiply": "prod", "maximum": "amax", "minimum": "amin"}[ufunc.__name__]
+    if method == "reduce" and len(inputs) == 1 and not kwargs.get("out") and ufunc.__name__ in _REDUCTIONS:
+        reduction = _REDUCTIONS[ufunc.__name__]
         return _call(FACES["torch"][reduction], inputs[:1], {"axis": 0, **kwargs})
     out = kwargs.get("out")
     if out is not None:  # array += t writes into the array; np.exp(a, out=t) into the Tensor's
@@ -184,10 +187,12 @@ FUNCTIONS: dict[Any, Callable] = {
     np.reshape: lambda a, *shape, **k: a.reshape(*(shape or (k["shape"],))), np.ravel: _same("ravel"),
     np.transpose: _transpose, np.swapaxes: _same("swapaxes"), np.moveaxis: _same("movedim"), np.squeeze: _same("squeeze"),
     np.expand_dims: _expand_dims, np.broadcast_to: _same("broadcast_to"), np.flip: _flip, np.fliplr: _same("fliplr"),
-    np.flipud: _same("flipud"), np.roll: lambda a, shift, axis=None: a.roll(shift, axis), np.rot90: _same("rot90"), np.tile: _same("tile"),
+    np.flipud: _same("flipud"), np.roll: lambda a, shift, axis=None: a.roll(shift, axis),
+    np.rot90: _same("rot90"), np.tile: _same("tile"),
     np.repeat: _repeat, np.diag: _same("diag"), np.diagonal: _same("diagonal"), np.trace: _same("trace"),
     np.tril: _same("tril"), np.triu: _same("triu"), np.where: lambda c, *xy: FACES["torch"]["where"](
-        _tensor(c), *map(_tensor, xy)), np.clip: _clip, np.round: lambda a, decimals=0: a.round(decimals=decimals), np.nan_to_num: _same("nan_to_num"),
+        _tensor(c), *map(_tensor, xy)), np.clip: _clip,
+    np.round: lambda a, decimals=0: a.round(decimals=decimals), np.nan_to_num: _same("nan_to_num"),
     np.isclose: _same("isclose"), np.dot: _dot, np.outer: _same("outer"), np.inner: _same("inner"),
     np.tensordot: lambda a, b, axes=2: FACES["torch"]["tensordot"](_tensor(a), _tensor(b), axes),
     np.einsum: lambda *operands, **k: FACES["torch"]["einsum"](*map(_tensor, operands)), np.kron: _same("kron"),

@@ -59,6 +59,9 @@ def reshape(xp, input, shape: Sizes):
         raise _does_not_fit(shape, input) from None
 
 
+_reshape = reshape.op.run  # without looking for keywords and the like
+
+
 @op(input=lambda g, input_shape: F.reshape(g, input_shape), view=True, on="method", out=False)
 def view(xp, input, shape: Sizes):
     """The same memory in another shape; one size may be -1. ``view(dtype)`` reads its bytes as another dtype.
@@ -127,21 +130,24 @@ def _does_not_fit(shape: Sizes, input: Any) -> RuntimeError:
                         f"the sizes must multiply to the number of elements.")
 
 
-@op(input=lambda g, input_shape: F.reshape(g, input_shape), view=True, out=False)
-def flatten(xp, input, start_dim: int = 0, end_dim: int = -1):
+@composite(out=False)
+def flatten(input, start_dim: int = 0, end_dim: int = -1):
     """The dimensions from `start_dim` to `end_dim` made one. A view where memory allows it.
 
     >>> ndl.ones(2, 3, 4).flatten(1).shape
     Size([2, 12])
     """
-    if start_dim == 0 and end_dim == -1:
-        return input.reshape(-1)
-    shape = input.shape
-    first, last = normal_dim(start_dim, len(shape), "flatten"), normal_dim(end_dim, len(shape), "flatten")
+    shape = input._array.shape
+    n = len(shape)
+    if start_dim == 0 and end_dim == -1 and n != 1:
+        return _reshape(input, (-1,))
+    first, last = normal_dim(start_dim, n, "flatten"), normal_dim(end_dim, n, "flatten")
     if first > last:
         raise RuntimeError(f"flatten() has invalid args: start_dim cannot come after end_dim (got {start_dim} and "
-                           f"{end_dim} for {len(shape)} dimensions)")
-    return input.reshape((*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
+                           f"{end_dim} for {n} dimensions)")
+    if first == last and n:
+        return input
+    return _reshape(input, (*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
 
 
 @composite(out=False)

@@ -12,16 +12,16 @@ import time
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # before NumPy is loaded
 
-import numpy as np
-import torch
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
 
-import minitorch_ndl as ndl
+import minitorch_ndl as ndl  # noqa: E402
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
-UNARY = ("abs neg exp exp2 expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan asin acos atan sinh cosh tanh "
-         "asinh atanh sign floor ceil round trunc frac sigmoid erf erfc erfinv lgamma digamma sinc deg2rad isnan isfinite "
-         "relu logit nan_to_num signbit clone")
+UNARY = ("abs neg exp exp2 expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan asin acos atan "
+         "sinh cosh tanh asinh atanh sign floor ceil round trunc frac sigmoid erf erfc erfinv lgamma digamma "
+         "sinc deg2rad isnan isfinite relu logit nan_to_num signbit clone ")
 BINARY = ("add sub mul div maximum minimum pow atan2 hypot fmod remainder eq lt logical_and "
           "logaddexp xlogy copysign fmax")
 REDUCE = ("sum mean prod var std max min amax argmax all any logsumexp cumsum cumprod sort argsort topk median norm "
@@ -72,7 +72,8 @@ def cases(size):
         "where": (lambda lib, a, b, m: lib.where(m, a, b), [x, y, mask]),
         "scatter_add": (lambda lib, a, b, i: a.scatter_add(1, i, b), [x, y, index]),
         "add row": (lambda lib, a, b: a + b[0], [x, y]), "add column": (lambda lib, a, b: a + b[:, :1], [x, y]),
-        "matmul": (lambda lib, a, b: a @ b, [x[:512, :512], y[:512, :512]]), "randn": (lambda lib: lib.randn(side, side), []),
+        "matmul": (lambda lib, a, b: a @ b, [x[:512, :512], y[:512, :512]]),
+        "randn": (lambda lib: lib.randn(side, side), []),
         "zeros": (lambda lib: lib.zeros(side, side), []), "arange": (lambda lib: lib.arange(size), []),
     })
     return table

@@ -77,7 +77,7 @@ def report(workload, threads, workers):
             sys.exit(f"bench: {workload}: the losses of ndl, {reference}, and {name}, {worker.losses}, differ")
     times = {n: [r["wall"] for r in w.rounds] for n, w in workers.items()}
     medians = {n: statistics.median(t) for n, t in times.items()}
-    ratio = lambda n: f"{medians['ndl'] / medians[n]:.2f}" if n in medians else "-"  # noqa: E731
+    ratio = lambda n: f"{medians['ndl'] / medians[n]:.2f}" if n in medians else "-"
     memory = ", ".join(f"{workers[n].rounds[-1]['memory'] / 1024:.0f} MB" for n in ("ndl", "torch") if n in workers)
     print(f"| {workload.upper()} | {threads} | {1e3 * medians['ndl']:.3f} ms ({1e3 * min(times['ndl']):.3f}) | "
           f"{ratio('torch')} | {ratio('numpy')} | {memory} |", flush=True)

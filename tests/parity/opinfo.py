@@ -83,6 +83,21 @@ TIES = ("topk", "kthvalue", "median", "nanmedian", "mode", "sort", "argsort", "m
 UNINITIALISED = ("empty", "empty_like", "new_empty")  # whose values mean nothing
 
 
+# Where we differ from torch on purpose: (operation, what the check's description or outcome contains, why).
+KNOWN = (
+    ("cat", "not resizable", "our out= always grows: no tensor here borrows memory of a fixed size"),
+    ("gather", "single memory", "torch grows out= within the memory of the view it is; ours gets memory of its own"),
+    ("nn.functional.soft_margin_loss", "float16", "torch's exp overflows in float16; ours gives the value"),
+    ("nn.functional.normalize", "float16", "torch's powers overflow in float16; ours give the value"),
+    ("linalg.norm", "second gradient", "NaN in torch at zero, 0 here: the subgradient that the first order has too"),
+)
+
+
+def known(info, what, outcome):
+    """Whether a difference is one of the few that are meant."""
+    return any(info.name == name and words in what + outcome for name, words, _ in KNOWN)
+
+
 def infos(names=()):
     """The entries of torch's table that `names` (or the two lists) ask for: a name, or name/variant."""
     wanted = set(names or CORE + COMMON)
@@ -469,7 +484,9 @@ def checks(info, dtype, cap=0, reference=False):
     seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        source = (reference and info.reference_inputs_func) or info.sample_inputs_func
+        source = info.sample_inputs_func
+        if reference and info.reference_inputs_func is not None:
+            source, grads = info.reference_inputs_func, False
         samples = take(source(info, "cpu", dtype, grads), cap)
     for face, theirs, name in faces(info):
         for sample in samples:

@@ -55,7 +55,7 @@ class Program:
 
     def pick(self):
         x = self.rng.choice(self.pool)
-        x.grad_fn  # torch takes a view whose base was written into for a leaf until somebody looks, or crashes
+        _ = x.grad_fn  # torch takes a view whose base was written into for a leaf until somebody looks, or crashes
         return x
 
     def keep(self, *tensors):

@@ -85,7 +85,7 @@ def net(m):
 
     class Block(nn.Module):
         def __init__(self, features):
-            super(Block, self).__init__()  # noqa: UP008  as older scripts do
+            super(Block, self).__init__()
             self.linear = nn.Linear(features, features)
             self.act = nn.ReLU()
             self.register_buffer("seen", m.zeros(()))

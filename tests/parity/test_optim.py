@@ -67,7 +67,7 @@ def test_refusals_have_torchs_types(arguments, options):
         p = lib.ones(2, requires_grad=True)
         known = {"x": p, "two": [p, p], "x2": [{"params": [p]}, {"params": [p]}], "model": [p], "nonleaf": [p * 2]}
         args = [known[a] if isinstance(a, str) else a for a in arguments]
-        with pytest.raises(Exception) as caught:  # noqa: B017, PT011
+        with pytest.raises(Exception) as caught:
             with pytest.warns(UserWarning) if arguments == ["two"] and lib is torch else _nothing():
                 lib.optim.SGD(*args, **options)
                 if arguments == ["two"] and lib is torch:

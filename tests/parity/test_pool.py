@@ -20,7 +20,7 @@ def draw(*shape, seed=1):
 def windows(dims, seed, dilated):
     """Arguments for a pool, at random."""
     random = np.random.RandomState(seed)
-    pick = lambda low, high: tuple(int(random.randint(low, high)) for _ in range(dims))  # noqa: E731
+    pick = lambda low, high: tuple(int(random.randint(low, high)) for _ in range(dims))
     kernel = pick(1, 4)
     dilation = pick(1, 3) if dilated and seed % 2 else (1,) * dims
     dilation = tuple(1 if k == 1 else d for d, k in zip(dilation, kernel, strict=True))
@@ -69,7 +69,7 @@ def test_adaptive(dims, out):
 @pytest.mark.parametrize("name", ["avg", "max"])
 def test_nothing_is_asked_for(name):  # torch's own backward refuses here
     for out in ((0, 2), 0):
-        check(lambda lib, x: getattr(lib.nn.functional, f"adaptive_{name}_pool2d")(x, out), [draw(2, 3, 4, 5)], grad=False)  # noqa: B023
+        check(lambda lib, x: getattr(lib.nn.functional, f"adaptive_{name}_pool2d")(x, out), [draw(2, 3, 4, 5)], grad=False)
 
 
 def test_pools_that_divide_evenly():
@@ -94,7 +94,7 @@ def test_unpool(dims):
         x = draw(*shape, *SIZES[dims])
         _, places = getattr(torch.nn.functional, f"max_pool{dims}d")(torch.tensor(x), 2, stride, return_indices=True)
         small = draw(*places.shape, seed=2)
-        call = lambda lib, x, i: getattr(lib.nn.functional, f"max_unpool{dims}d")(x, i, 2, stride, 0, size)  # noqa: E731, B023
+        call = lambda lib, x, i: getattr(lib.nn.functional, f"max_unpool{dims}d")(x, i, 2, stride, 0, size)
         check(call, [small, places.numpy()])
 
 

@@ -44,7 +44,6 @@ SAMPLES = {
                 Sample((x.T, (12,)), reference=np.reshape),
                 Sample((s, (1, 1)), reference=np.reshape)],
     "view": [Sample((x, (2, 6)), reference=np.reshape), Sample((y, (-1,)), reference=np.reshape)],
-    "flatten": [Sample((y, 1, 2), reference=lambda a, *_: a.reshape(2, 12)), Sample((s,), reference=lambda a: a.reshape(1))],
     "squeeze": [Sample((x[None, :, None],), reference=np.squeeze), Sample((x[None], 0), reference=np.squeeze),
                 Sample((x[None, :, None], (0, 2)), reference=np.squeeze), Sample((x, 1), reference=lambda a, d: a)],
     "unsqueeze": [Sample((x, 1), reference=np.expand_dims), Sample((s, -1), reference=np.expand_dims)],

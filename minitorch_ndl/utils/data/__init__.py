@@ -1,7 +1,6 @@
 """Data sets, and loading them in batches. https://pytorch.org/docs/stable/data.html"""
 
-from .collate import default_collate as default_collate
-from .collate import default_convert as default_convert
+from .collate import default_collate as default_collate, default_convert as default_convert
 from .dataloader import DataLoader as DataLoader
 from .dataset import (
     ChainDataset as ChainDataset,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import ops  # noqa: F401  (F.stack and F.tensor are defined there)
+from ... import ops as ops  # stack and tensor are defined there
 from ...faces import FACES
 from ...tensor import Tensor
 

@@ -84,13 +84,22 @@ def get(device: Any) -> Backend:
     return CPU if device is None else _by_device[as_device(device).type]
 
 
+def owner_of(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory of `array`."""
+    while True:
+        base: Any = array.base
+        if type(base) is not np.ndarray:
+            base = getattr(base, "base", None)  # as_strided leaves a helper of its own in between
+            if type(base) is not np.ndarray:
+                return array
+        array = base
+
+
 def restride(array: Any, shape: Any, strides: Any) -> Any:
     """A view of the memory that `array` begins at, with this shape and these strides (in bytes), as writable as it.
     The caller answers for the bounds."""
     if type(array) is np.ndarray and array.size:
-        owner = array
-        while type(owner.base) is np.ndarray:
-            owner = owner.base
+        owner = owner_of(array)
         row = owner if owner.flags.c_contiguous else _in_order(owner)
         if row.flags.c_contiguous:  # an eighth of the time that as_strided takes
             start = 0 if owner is array else _address(array) - _address(owner)
@@ -105,9 +114,7 @@ def memory(array: Any) -> tuple[Any, int]:
             raise RuntimeError("as_strided: on this device only for tensors that lie in order; use x.contiguous() "
                                "first.")
         return array.reshape(-1), 0
-    owner = array
-    while type(owner.base) is np.ndarray:
-        owner = owner.base
+    owner = owner_of(array)
     row = _in_order(owner)
     if not row.flags.c_contiguous:
         raise RuntimeError("as_strided: this tensor's memory comes from elsewhere and has gaps; use x.contiguous() "

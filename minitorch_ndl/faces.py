@@ -145,13 +145,11 @@ _SPELLINGS = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "inpu
 
 def named_result(op: str, outputs: Sequence[str]) -> type:
     """The type of a result with several named parts; unpacks as a tuple, prints with its names."""
-    cls: Any = namedtuple(op, outputs)  # type: ignore[misc]
-
     def show(self: Any) -> str:
         return f"return_types.{op}(\n" + ",\n".join(f"{n}={v!r}" for n, v in zip(outputs, self, strict=True)) + ")"
 
-    cls.__module__, cls.__repr__ = "minitorch_ndl.return_types", show
-    return cls
+    base = namedtuple(op, outputs)  # type: ignore[misc]
+    return type(op, (base,), {"__module__": "minitorch_ndl.return_types", "__repr__": show, "__slots__": ()})
 
 
 def sizes(op: str, value: Any) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from .autograd.grad_mode import Anomaly, mode
 from .autograd.node import Node, Output, next_number
 from .autograd.rule import called_from
 from .backend import hush, restore
-from .dispatch import Nth, Op, dispatch, explained
+from .dispatch import OPS, Nth, Op, dispatch, explained
 from .faces import F
 from .promotion import F32, number_array, recent32, refuse
 from .tensor import Tensor, wrap
@@ -260,7 +260,7 @@ def variant_path(variant: Callable | None, mark: str) -> Callable | None:
 
     def full(*args: Any) -> Any:
         name, args = variant(*args)
-        return getattr(F, name + mark)(*args)
+        return getattr(F, name + mark)(*args) if mark else OPS[name].run(*args)
 
     return full
 

@@ -80,7 +80,7 @@ def inner_face(op: Op, run: Callable) -> Callable:
             elif type(a) is list and a:
                 if isinstance(a[0], Tensor):
                     return run(*rest(args))
-                like = a[0]
+                like = a[0] if type(a[0]) in backend.TYPES else like
             elif isinstance(a, np.generic):
                 scalars = True
         if scalars:  # NumPy turns 0-d arrays into scalars on the way

@@ -510,9 +510,7 @@ def _along(values: tuple, dim: Any, name: str) -> int:
 
 def _memory(array: np.ndarray) -> np.ndarray:
     """The array that owns the memory of `array`."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+    return backend.owner_of(array)
 
 
 def _copy_memory(array: Any, memo: dict) -> Any:

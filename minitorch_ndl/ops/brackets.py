@@ -74,7 +74,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     if isinstance(value, Tensor):
         source = value._array
     else:
-        source = _number(value, array)
+        source = number_beside(value, array)
         value = None
     if not mode.enabled or not (follows(self) or (value is not None and follows(value))):
         _write(self, array, index, source)
@@ -182,7 +182,7 @@ def _is_whole(basic: tuple) -> bool:
     return all(type(i) is slice and i == _WHOLE for i in basic)
 
 
-def _number(value: Any, array: Any) -> Any:
+def number_beside(value: Any, array: Any) -> Any:
     """A number as an array of the dtype of `array`. Raises RuntimeError for one that it can't hold."""
     kind = type(value)
     if kind is not float and kind is not int and not isinstance(value, (bool, int, float, np.number, np.bool_)):
@@ -246,7 +246,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
             [1., 2.]])
     """
     if not isinstance(src, Tensor):
-        src = wrap(_number(src, self._array))
+        src = wrap(number_beside(src, self._array))
     if mode.enabled and (follows(self) or follows(src)):
         return _copy_(self, src)
     _write(self, self._array, (), src._array)
@@ -268,7 +268,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             return F.copy_(self, value, False)
         value = value._array
     else:
-        value = _number(value, self._array)
+        value = number_beside(value, self._array)
         if mode.enabled and follows(self):
             return F.copy_(self, wrap(value), False)
     self._array[...] = value  # also where several elements lie on one place: they get the same

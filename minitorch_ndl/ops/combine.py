@@ -8,7 +8,7 @@ from ..composite import composite
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor
-from .gather import along, flat_places, picked
+from .gather import along, checked_index, flat_places, picked
 from .shape import normal_dim
 
 _UFUNCS = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}
@@ -54,6 +54,7 @@ def scatter_combine(xp, input, dim: int, index, src, reduce: str, include_self: 
     at, index = along("scatter_reduce", input, dim, index, src)
     if index is None:
         return out
+    checked_index("scatter_reduce", index, input.shape[at] if input.ndim else 1, at)
     flat = out.reshape(-1)
     places = flat_places(xp, input.shape, at, index).reshape(-1) if input.ndim > 1 else index.reshape(-1)
     src = (src[tuple(slice(0, k) for k in index.shape)] if src.ndim else src).reshape(-1)

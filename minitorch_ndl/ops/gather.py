@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors
+from .. import backend, errors
+from ..autograd import views
+from ..autograd.grad_mode import Anomaly, mode
 from ..composite import composite
 from ..faces import F
+from ..fast import follows
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
+from .brackets import number_beside
 from .choose import choose
 from .index import add_at
 from .rearrange import broadcast_shapes
@@ -20,7 +24,10 @@ from .shape import normal_dim
 Sizes = tuple[int, ...]
 
 
-def _checked_index(op: str, index: Any, size: int, dim: int) -> Any:
+_SMALL = 4096  # up to here, several small indices cost less than one large one
+
+
+def checked_index(op: str, index: Any, size: int, dim: int) -> Any:
     """`index` as int64. Raises RuntimeError for a wrong dtype or an index that is out of bounds."""
     if index.dtype.kind != "i" or index.dtype.itemsize < 4:
         raise RuntimeError(f"{op}(): Expected dtype int32/int64 for index, but got {index.dtype}. Use index.long().")
@@ -40,14 +47,19 @@ def along(op: str, input: Any, dim: int, index: Any, src: Any = None) -> tuple[i
     if index.size == 0:
         return at, None
     if max(index.ndim, 1) != n:
-        raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor: {op} got index of "
+        what = "input" if op == "gather" else "self"
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as {what} tensor: {op} got index of "
                            f"shape {list(index.shape)} and input of shape {list(input.shape)}")
+    if getattr(src, "ndim", 0) and src.ndim != max(index.ndim, 1):
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as src tensor: {op} got index of shape "
+                           f"{list(index.shape)} and src of shape {list(src.shape)}")
     for d, (k, m) in enumerate(zip(index.shape, input.shape, strict=False)):
         if d != at and k > m or getattr(src, "ndim", 0) and k > src.shape[d]:
             raise RuntimeError(f"Size does not match at dimension {d}: {op} expected index {list(index.shape)} to be "
                                f"no larger than self {list(input.shape)} apart from dimension {at}"
                                + (f" and to be no larger size than src {list(src.shape)}" if src is not None else ""))
-    _checked_index(op, index, input.shape[at] if input.ndim else 1, at)
+    if index.size > _SMALL or input.ndim < 2 or index.dtype.itemsize < 4 or index.dtype.kind != "i" or index.min() < 0:
+        checked_index(op, index, input.shape[at] if input.ndim else 1, at)  # else the array module finds the rest
     return at, index
 
 
@@ -84,9 +96,12 @@ def gather(xp, input, dim: int, index, *, sparse_grad: bool = False):
         return xp.broadcast_to(input, index.shape).copy()
     if input.ndim == 1:
         return input[index]
-    if input.flags.c_contiguous:
+    if input.flags.c_contiguous and index.size > _SMALL:
         return input.reshape(-1)[flat_places(xp, input.shape, at, index)]
-    return input[_grid(xp, at, index)]
+    try:
+        return input[_grid(xp, at, index)]
+    except IndexError:
+        return checked_index("gather", index, input.shape[at], at)
 
 
 @op(input=lambda g, dim, index: F.gather(g, dim, index), on="", out=False)
@@ -105,10 +120,13 @@ def _scatter(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
         src = src[tuple(slice(0, k) for k in index.shape)]
     if target.ndim:
         index = index if index.ndim else index.reshape(1)
-        if target.flags.c_contiguous:
+        if target.flags.c_contiguous and index.size > _SMALL:
             target.reshape(-1)[flat_places(xp, target.shape, at, index)] = src
         else:
-            target[_grid(xp, at, index)] = src
+            try:
+                target[_grid(xp, at, index)] = src
+            except IndexError:
+                checked_index("scatter", index, target.shape[at], at)
     else:
         target[...] = src.reshape(-1)[-1] if getattr(src, "ndim", 0) else src
 
@@ -118,6 +136,7 @@ def _scatter_add(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
     if index_ is None:
         return
     index = index if index.ndim else index.reshape(1)
+    checked_index("scatter_add", index, target.shape[at] if target.ndim else 1, at)
     src = src[tuple(slice(0, k) for k in index.shape)] if src.ndim else src.reshape((1,) * index.ndim)
     if not target.ndim:
         target += src.sum(dtype=target.dtype)
@@ -197,13 +216,28 @@ def _scatter_form(input: Tensor, dim: int, index: Tensor, src: Any, value: Any, 
         raise RuntimeError("Index tensor must have the same number of dimensions as src tensor: scatter got index of "
                            f"shape {list(index.shape)} and a 0-d src. Pass a number: src.item().")
     if reduce is None:
-        return put(input, dim, index, what)
+        if mode.enabled and (follows(input) or (isinstance(what, Tensor) and follows(what))) or Anomaly.enabled:
+            return put(input, dim, index, what)
+        return _unfollowed(input, dim, index, what, put is F.place_)
     if reduce not in ("add", "multiply"):
         raise RuntimeError(f"reduce argument must be either add or multiply; got {reduce!r}. "
                            f"scatter_reduce knows sum, prod, mean, amax and amin.")
     if not isinstance(what, Tensor):
         what = input.new_full(index.shape, what)
     return combine(input, dim, index, what, "sum" if reduce == "add" else "prod")
+
+
+def _unfollowed(input: Tensor, dim: int, index: Tensor, what: Any, in_place: bool) -> Tensor:
+    """The same where no gradient is followed: straight into the array."""
+    array = input._array
+    if in_place:
+        views.check_overlap(array, "scatter_")
+        views.bump(input)
+    else:
+        array = array.copy()
+    src = _like(what._array, array) if isinstance(what, Tensor) else number_beside(what, array)
+    _scatter(backend.of_type(type(array)).xp, array, dim, index._array, src)
+    return input if in_place else wrap(array)
 
 
 # --- index_*: one index for each slice --------------------------------------------------------------------------------

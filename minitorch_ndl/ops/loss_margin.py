@@ -26,7 +26,7 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
     if not input1.ndim == input2.ndim == target.ndim:
         raise RuntimeError(f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
                            f"{input1.shape}, input2: {input2.shape}, target: {target.shape} ")
-    return reduced(F.clamp(-target * (input1 - input2) + margin, 0, None), reduction)
+    return reduced(F.clamp(-target * (input1 - input2) + float(margin), 0, None), reduction)
 
 
 @composite(on="functional torch", out=False)
@@ -100,7 +100,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
         losses = losses * weight[target.reshape(-1)].unsqueeze(1)
     wrong = F.scatter(losses.new_ones(losses.shape), 1, target.reshape(-1, 1), 0.0)
     losses = (losses * wrong).sum(1) / scores.shape[1]
-    return reduced(losses if input.ndim == 2 else losses.reshape(()), reduction)
+    return reduced(losses.reshape(target.shape), reduction)
 
 
 @composite(on="functional", out=False)

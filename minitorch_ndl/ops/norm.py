@@ -67,6 +67,8 @@ class standardize:
             out = _across(xp, xp.multiply, normal, single(weight).reshape(shape), None)
         if bias is not None:
             out = _across(xp, xp.add, out, single(bias).reshape(shape), None if out is normal else out)
+        if out is normal:
+            out = normal.copy()  # the result may be written into, as `relu_` does; `normal` has to last until backward
         return out.astype(input.dtype, copy=False), normal, scale, weight, bias, axes if own else None, shape, center
 
     def backward(xp, needs, g, normal, scale, weight, bias, axes, shape, center):

@@ -13,6 +13,7 @@ from ..composite import composite
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor
+from . import ties
 from .reduce import as_index, evenly, kept, not_empty, picked
 from .shape import normal_dim
 
@@ -71,8 +72,11 @@ def topk(xp, input, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
         raise RuntimeError("topk does not support bool dtypes on CPU. Use x.int().")
     if not input.ndim:
         return input.copy(), xp.zeros((), xp.int64)
-    if 0 < k * 8 < n:  # find them first, then put only them in order
-        found = _best(xp, xp.ascontiguousarray(xp.moveaxis(input, axis, -1)), k, largest)
+    x = xp.moveaxis(input, axis, -1)
+    if ties.tie(xp, x):
+        indices = xp.moveaxis(ties.by_rows(xp, x, k, ties.best(k, largest, sorted)), -1, axis)
+    elif 0 < k * 8 < n:  # find them first, then put only them in order
+        found = _best(xp, xp.ascontiguousarray(x), k, largest)
         found = xp.moveaxis(xp.sort(found, -1), -1, axis)  # sorted, so that elements that tie keep their order
         rank = _order(xp, xp.take_along_axis(input, found, axis), axis, largest)
         indices = xp.take_along_axis(found, rank, axis)
@@ -105,8 +109,9 @@ def _best(xp: Any, x: Any, k: int, largest: bool) -> Any:
 # --- one element by its rank -----------------------------------------------------------------------------------------
 
 
-def _ranked(xp: Any, x: Any, axis: int, rank: Any, keepdim: bool) -> tuple:
-    """The element of `rank` (an int, or an array of them with size 1 along `axis`), and where it first occurs."""
+def _ranked(xp: Any, x: Any, axis: int, rank: Any, keepdim: bool, choose: Any) -> tuple:
+    """The element of `rank` (an int, or an array of them with size 1 along `axis`), and where it first occurs (or
+    where `choose` finds it, if there are ties)."""
     if type(rank) is int:
         values = xp.partition(x, rank, axis)[(slice(None),) * axis + (slice(rank, rank + 1),)]
     else:
@@ -114,11 +119,15 @@ def _ranked(xp: Any, x: Any, axis: int, rank: Any, keepdim: bool) -> tuple:
     same = x == values
     if x.dtype.kind == "f":
         same |= xp.isnan(x) & xp.isnan(values)
-    indices = same.argmax(axis, keepdims=True)
+    rows = xp.moveaxis(x, axis, -1)
+    if ties.tie(xp, rows):
+        indices = xp.moveaxis(ties.by_rows(xp, rows, 1, choose), -1, axis)
+    else:
+        indices = same.argmax(axis, keepdims=True)
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
 
-def _chosen(xp: Any, x: Any, dim: int, keepdim: bool, name: str, rank: Any) -> tuple:
+def _chosen(xp: Any, x: Any, dim: int, keepdim: bool, name: str, rank: Any, choose: Any) -> tuple:
     """`_ranked` with torch's checks; ``rank(x, axis)`` says which."""
     if x.dtype.kind == "b":
         raise errors.not_implemented(name, x)
@@ -126,7 +135,7 @@ def _chosen(xp: Any, x: Any, dim: int, keepdim: bool, name: str, rank: Any) -> t
     if not axes:
         rank(x.reshape(1), 0)
         return x.copy(), xp.zeros((), xp.int64)
-    return _ranked(xp, x, axes[0], rank(x, axes[0]), keepdim)
+    return _ranked(xp, x, axes[0], rank(x, axes[0]), keepdim, choose)
 
 
 @op(**PAIR, input=picked, out="apart")
@@ -139,7 +148,7 @@ def kthvalue(xp, input, k: int, dim: int = -1, keepdim: bool = False):
                                f"{x.shape[axis]} elements")
         return k - 1
 
-    return _chosen(xp, input, dim, keepdim, "kthvalue", rank)
+    return _chosen(xp, input, dim, keepdim, "kthvalue", rank, ties.kth(k - 1))
 
 
 def _median_rank(xp: Any, x: Any, axis: int, skip_nan: bool) -> Any:
@@ -157,13 +166,15 @@ def _median_rank(xp: Any, x: Any, axis: int, skip_nan: bool) -> Any:
 @op(name="median", on="", **PAIR, input=picked)
 def median_dim(xp, input, dim: int, keepdim: bool):
     """The median along a dimension, and where it is."""
-    return _chosen(xp, input, dim, keepdim, "median", lambda x, axis: _median_rank(xp, x, axis, False))
+    return _chosen(xp, input, dim, keepdim, "median", lambda x, axis: _median_rank(xp, x, axis, False),
+                   ties.middle(skip_nan=False))
 
 
 @op(name="nanmedian", on="", **PAIR, input=picked)
 def nanmedian_dim(xp, input, dim: int, keepdim: bool):
     """The median along a dimension of what is not NaN, and where it is."""
-    return _chosen(xp, input, dim, keepdim, "nanmedian", lambda x, axis: _median_rank(xp, x, axis, True))
+    return _chosen(xp, input, dim, keepdim, "nanmedian", lambda x, axis: _median_rank(xp, x, axis, True),
+                   ties.middle(skip_nan=True))
 
 
 @op(input=lambda g, input, out: evenly(g, input, out, None), on="", out=False)
@@ -199,6 +210,10 @@ def mode(xp, input, dim: int = -1, keepdim: bool = False):
         return input.copy(), xp.zeros((), xp.int64)
     axis = axes[0]
     x = xp.moveaxis(input, axis, -1)
+    if x.shape[-1] > 16 and ties.tie(xp, x):
+        indices = xp.moveaxis(ties.by_rows(xp, x, 1, ties.most_frequent), -1, axis)
+        values = xp.take_along_axis(input, indices, axis)
+        return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
     order = xp.argsort(x, axis=-1, kind="stable")
     x = xp.take_along_axis(x, order, -1)
     place = xp.arange(x.shape[-1])

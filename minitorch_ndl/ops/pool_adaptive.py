@@ -83,7 +83,7 @@ def _regions(name: str, input: Tensor, output_size: Any, dims: int) -> Regions:
     if len(sizes) != dims:
         raise RuntimeError(f"{name}: output_size must be {dims} numbers; got {output_size}")
     if len(shape) not in (dims + 1, dims + 2):
-        if len(shape) <= dims and dims > 1:
+        if len(shape) <= dims and dims > 1 and isinstance(output_size, (tuple, list)):
             raise ValueError(f"Input dimension should be at least {dims + 1} ({name}: got {list(shape)})")
         raise RuntimeError(f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got: {list(shape)}")
     out = tuple(n if m is None else m.__index__() for n, m in zip(shape[-dims:], sizes, strict=True))

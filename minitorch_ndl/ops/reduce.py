@@ -131,7 +131,6 @@ def nansum(xp, input, dim: Dims = None, keepdim: bool = False, *, dtype: object 
 @composite()
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim` of what is not NaN."""
-    input = input if dtype is None else input.to(dtype)
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got "
                            f"{input.dtype!r}. Use x.float().")
@@ -288,9 +287,7 @@ def _extreme(xp: Any, input: Any, dim: int, keepdim: bool, name: str) -> tuple:
     (axis,) = not_empty(input.shape, dim, name) or (None,)
     if axis is None:
         return input.copy(), xp.zeros((), xp.int64)
-    indices = getattr(xp, "arg" + name)(input, axis, keepdims=True)
-    values = xp.take_along_axis(input, indices, axis)
-    return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
+    return getattr(input, name)(axis, keepdims=keepdim), getattr(input, "arg" + name)(axis, keepdims=keepdim)
 
 
 @op(name="max", on="", input=picked, outputs=("values", "indices"))
@@ -406,5 +403,5 @@ def _test(xp: Any, input: Any, dim: Any, keepdim: bool, name: str) -> Any:
     if type(dim) in (tuple, list) and not dim:  # no dimension: element by element
         out = input != 0
     else:
-        out = getattr(xp, name)(input, axis=axes_of(dim, input.ndim, name), keepdims=keepdim)
+        out = getattr(input, name)(axes_of(dim, input.ndim, name), keepdims=keepdim)
     return out.astype(xp.uint8) if input.dtype == xp.uint8 else out

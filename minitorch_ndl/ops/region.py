@@ -71,7 +71,7 @@ def narrow(xp, input, dim: int, start: int, length: int):
     at, start = normal_dim(dim, input.ndim, "narrow"), _start(start)
     n = input.shape[at]
     if length < 0:
-        raise RuntimeError(f"narrow(): length must be non-negative; got {length}.")
+        raise RuntimeError(f"narrow(): length must be non-negative. Got {length}.")
     if not -n <= start <= n:
         raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
     start = start + n if start < 0 else start
@@ -212,13 +212,13 @@ def _replaced(name: str, input: Tensor, src: Tensor, view: Any, args: tuple) -> 
     return F.slot_set(input, src if src.dtype == input.dtype else F.to_dtype(src, input.dtype), view, args)
 
 
-@composite(out=False)
+@composite()
 def select_scatter(input, src, dim, index):
     """The input with ``select(dim, index)`` replaced by `src`."""
     return _replaced("select_scatter", input, src, F.select, (dim, index))
 
 
-@composite(out=False)
+@composite()
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """The input with the slices ``start:end:step`` of dimension `dim` replaced by `src`.
 
@@ -230,7 +230,7 @@ def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     return _replaced("slice_scatter", input, src, F.slice, (index,))
 
 
-@composite(out=False)
+@composite()
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
     """The input with ``diagonal(offset, dim1, dim2)`` replaced by `src`."""
     return _replaced("diagonal_scatter", input, src, F.diagonal, (offset, dim1, dim2))

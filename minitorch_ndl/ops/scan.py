@@ -15,7 +15,9 @@ from .shape import normal_dim
 from .sums import running_total
 
 
-def _result_dtype(xp: Any, input: Any, dtype: Any) -> Any:
+def _result_dtype(xp: Any, input: Any, dtype: Any, name: str) -> Any:
+    if dtype is not None and input.dtype.kind == "b":
+        raise errors.not_implemented(name + "_out", input)
     return input.dtype if input.dtype.kind == "f" or dtype is not None else xp.int64
 
 
@@ -28,7 +30,7 @@ def cumsum(xp, input, dim: int, *, dtype: object = None):
     """
     axis = normal_dim(dim, input.ndim, "cumsum")
     if not input.ndim or input.dtype.kind != "f":
-        kind = _result_dtype(xp, input, dtype)
+        kind = _result_dtype(xp, input, dtype, "cumsum")
         return input.cumsum(axis, dtype=kind) if input.ndim else input.astype(kind)
     return running_total(xp, input, axis)
 
@@ -52,7 +54,7 @@ def _cumprod_backward(g, input, out, dim):
 def cumprod(xp, input, dim: int, *, dtype: object = None):
     """The product of all elements up to each one, along `dim`; of integers as int64."""
     axis = normal_dim(dim, input.ndim, "cumprod")
-    kind = _result_dtype(xp, input, dtype)
+    kind = _result_dtype(xp, input, dtype, "cumprod")
     return input.cumprod(axis, dtype=kind) if input.ndim else input.astype(kind)
 
 

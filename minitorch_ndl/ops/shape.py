@@ -29,12 +29,14 @@ def normal_dim(dim: int, ndim: int, op: str = "") -> int:
     return dim % n
 
 
-def normal_dims(dims: Any, ndim: int, op: str = "") -> Sizes:
+def normal_dims(dims: Any, ndim: int, op: str = "", repeated: str = "") -> Sizes:
     """`dims`, an int or several, counted from the front. Raises RuntimeError if one is named twice."""
     if not isinstance(dims, (tuple, list)):
         dims = (dims,)
     found = tuple(normal_dim(d, ndim, op) for d in dims)
     for d in found:
+        if found.count(d) > 1 and repeated:
+            raise RuntimeError(f"{repeated} ({list(dims)})")
         if found.count(d) > 1:
             raise RuntimeError(f"{op}: dim {d} appears multiple times in the list of dims {tuple(dims)}")
     return found
@@ -274,9 +276,10 @@ def movedim(input, source, destination):
         raise TypeError(f"movedim: source and destination must be two ints or two tuples; got {source} and "
                         f"{destination}")
     if several[0] and len(source) != len(destination):
-        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({source} dims) should contain the "
-                           f"same number of dims as destination ({destination} dims)")
-    taken, places = normal_dims(source, n, "movedim"), normal_dims(destination, n, "movedim")
+        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain "
+                           f"the same number of dims as destination ({list(destination)} dims)")
+    taken, places = (normal_dims(d, n, "movedim", f"movedim: repeated dim in `{what}`")
+                     for what, d in (("source", source), ("destination", destination)))
     if n == 0:
         return F.permute(input, ())
     order: list[int] = [-1] * n

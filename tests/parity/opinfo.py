@@ -77,7 +77,7 @@ nn.functional.triplet_margin_with_distance_loss nn.functional.multi_head_attenti
 
 DTYPES = (torch.float64, torch.float32, torch.int64, torch.int32, torch.uint8, torch.bool, torch.float16)
 TOLERANCES = {torch.float16: (5e-2, 5e-2), torch.float32: (1e-4, 2e-5), torch.float64: (1e-6, 1e-8)}
-ROUGH = 20  # how much less exact gradients may be
+ROUGH = 50  # how much less exact gradients may be
 FREE_SIGNS = ("linalg.eigh", "linalg.svd")  # the sample's own treatment of the result takes the freedom away
 TIES = ("topk", "kthvalue", "median", "nanmedian", "mode", "sort", "argsort", "msort")  # which of equals comes first?
 UNINITIALISED = ("empty", "empty_like", "new_empty")  # whose values mean nothing
@@ -351,6 +351,9 @@ def seed(number):
 def check(info, sample, face, theirs, name, dtype):
     """Run one sample through one face. Returns "ok", "skip", or what is wrong."""
     in_place, out = face.startswith("in"), face == "out"
+    method = info.name.startswith("__") or face.split()[0] not in ("function", "out", "alias")
+    if method and isinstance(sample.input, (int, float)):
+        return "skip"  # numbers have no such methods
     supports = getattr(info, "supports_inplace_autograd" if in_place else "supports_autograd")
     floating = dtype in info.supported_backward_dtypes("cpu") if dtype.is_floating_point else False
     grad = supports and floating and not out

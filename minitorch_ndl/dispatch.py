@@ -40,6 +40,8 @@ class Op:
     check     (kinds, check(args)): look at the arguments first, where a dtype of one of these kinds is among them
     """
 
+    run: Callable  # the way to run it that `fast` chose
+
     def __init__(self, kernel: Callable, formulas: dict[str, Callable], *, name: str | None = None,
                  promote: str | None = None, ufunc: str | None = None, numbers: bool | tuple[str, ...] = False,
                  broadcasts: bool | None = None, view: bool = False, outputs: Sequence[str] = (), many: bool = False,

@@ -168,9 +168,10 @@ def sizes(op: str, value: Any) -> tuple[int, ...]:
 
 def keep_apart(op: str, args: Sequence[Any], out: Any) -> None:
     """Raise if what is given as ``out=`` lies on the memory of an input."""
+    inputs = [t for a in args for t in (a if isinstance(a, (tuple, list)) else (a,)) if isinstance(t, Tensor)]
     for target in out if isinstance(out, (tuple, list)) else (out,):
-        for value in args:
-            if isinstance(value, Tensor) and isinstance(target, Tensor) and np.may_share_memory(value._array, target._array):
+        for t in inputs:
+            if t is target or (isinstance(target, Tensor) and np.may_share_memory(t._array, target._array)):
                 raise RuntimeError(f"unsupported operation: some elements of the input tensor and the written-to tensor "
                                    f"refer to a single memory location. Please clone() the tensor before performing the "
                                    f"operation. ({op})")

@@ -46,7 +46,7 @@ def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[s
         record = Op(kernel, options, name=name, keywords=variant is None, **settings)
         count = len(record.signature.names)
         run = fast.path(record)
-        record.run = run  # type: ignore[attr-defined]
+        record.run = run
         OPS[record.name] = record
         if record.outputs:
             record.signature.name_outputs(record.name, record.outputs)

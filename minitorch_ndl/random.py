@@ -345,7 +345,7 @@ class Generator:
         uniforms fall among the cumulated weights. Raises RuntimeError for weights that make no distribution.
         """
         if probs.dtype.kind != "f":
-            raise RuntimeError(f"multinomial only supports floating-point dtypes, got: {probs.dtype}")
+            raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {probs.dtype}")
         if probs.ndim not in (1, 2) or probs.shape[-1] == 0:
             raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, not empty; got {probs.shape}.")
         if num_samples <= 0:

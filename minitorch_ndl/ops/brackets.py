@@ -282,8 +282,7 @@ def zero_(self: Tensor) -> Tensor:
     if mode.enabled and follows(self):
         return fill_(self, 0)
     self._array.fill(0)
-    if self._counter is not None:
-        self._counter[0] += 1
+    counter(self)[0] += 1
     return self
 
 

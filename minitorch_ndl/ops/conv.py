@@ -154,6 +154,9 @@ def _checked(op: str, dims: int, input: Tensor, weight: Tensor, bias: Any, strid
         raise RuntimeError(f"{op}: dilation should be greater than zero; got {list(dilation)}")
     if groups < 1:
         raise RuntimeError(f"{op}: non-positive groups is not supported; got {groups}")
+    if weight.shape[0] < groups:
+        raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight "
+                           f"of size {list(weight.shape)} instead")
     if x.shape[1] != channels:
         raise RuntimeError(f"Given groups={groups}, weight of size {list(weight.shape)}, expected input"
                            f"{list(input.shape)} to have {channels} channels, but got {x.shape[1]} channels instead. "

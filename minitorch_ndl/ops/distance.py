@@ -8,6 +8,7 @@ from .. import backend, errors
 from ..composite import composite
 from ..faces import F
 from ..tensor import Tensor, wrap
+from .convert import result_type
 from .rearrange import broadcast_shapes
 
 
@@ -30,7 +31,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     tensor([0.7071])
     """
     _are_tensors("cosine_similarity", x1, x2)
-    common = F.result_type(x1, x2)
+    common = result_type(x1, x2)
     if not common.is_floating_point:
         raise RuntimeError(f"cosine_similarity: expected common dtype to be floating point, but common dtype is {common!r}. "
                            f"Use x.float().")

@@ -32,7 +32,7 @@ def _cat_gradient(g: Any, tensors_shape: Any, dim: int) -> list[Any]:
     return grads
 
 
-@op(tensors=_cat_gradient, promote="number", broadcasts=False, aliases=("concat", "concatenate"))
+@op(tensors=_cat_gradient, promote="number", broadcasts=False, aliases=("concat", "concatenate"), out="apart")
 def cat(xp, tensors: Arrays, dim: int = 0):
     """The tensors one after another along `dim`. Their other sizes must agree; empty 1-d tensors are left out.
 
@@ -225,7 +225,7 @@ def _split_along(name: str, dim: int, least: int) -> None:
     def pieces(input, indices_or_sections):
         at = 0 if dim == 1 and input.ndim == 1 else dim
         if input.ndim < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, "
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, "
                                f"but got a tensor with {input.ndim} dimensions!")
         sections = indices_or_sections
         if isinstance(sections, int) and (sections <= 0 or input.shape[at] % sections):

@@ -211,6 +211,8 @@ def dot(input, tensor):
     if input.ndim != 1 or tensor.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors: dot takes two "
                            f"vectors; for matrices use @, and (a * b).sum() for the sum over all elements.")
+    if input._array.dtype != tensor._array.dtype:
+        raise RuntimeError(f"dot : expected both vectors to have same dtype, but found {input.dtype!r} and {tensor.dtype!r}")
     return F.matmul(input, tensor)
 
 

@@ -12,7 +12,6 @@ One operation, `standardize`, carries them; they differ in whose mean it is:
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from .. import dtypes, errors

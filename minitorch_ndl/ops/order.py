@@ -73,7 +73,7 @@ def topk(xp, input, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
     if not input.ndim:
         return input.copy(), xp.zeros((), xp.int64)
     x = xp.moveaxis(input, axis, -1)
-    if ties.tie(xp, x):
+    if ties.tie(xp, x) or (not sorted and ties.small(xp, x)):
         indices = xp.moveaxis(ties.by_rows(xp, x, k, ties.best(k, largest, sorted)), -1, axis)
     elif 0 < k * 8 < n:  # find them first, then put only them in order
         found = _best(xp, xp.ascontiguousarray(x), k, largest)
@@ -109,9 +109,9 @@ def _best(xp: Any, x: Any, k: int, largest: bool) -> Any:
 # --- one element by its rank -----------------------------------------------------------------------------------------
 
 
-def _ranked(xp: Any, x: Any, axis: int, rank: Any, keepdim: bool, choose: Any) -> tuple:
-    """The element of `rank` (an int, or an array of them with size 1 along `axis`), and where it first occurs (or
-    where `choose` finds it, if there are ties)."""
+def _ranked(xp: Any, x: Any, axis: int, rank: Any, keepdim: bool, choose: Any = None) -> tuple:
+    """The element of `rank` (an int, or an array of them with size 1 along `axis`), and where it is: where a stable
+    sort would take it from, or where `choose` finds it, if there are ties."""
     if type(rank) is int:
         values = xp.partition(x, rank, axis)[(slice(None),) * axis + (slice(rank, rank + 1),)]
     else:
@@ -120,14 +120,15 @@ def _ranked(xp: Any, x: Any, axis: int, rank: Any, keepdim: bool, choose: Any) -
     if x.dtype.kind == "f":
         same |= xp.isnan(x) & xp.isnan(values)
     rows = xp.moveaxis(x, axis, -1)
-    if ties.tie(xp, rows):
+    if choose is not None and ties.tie(xp, rows):
         indices = xp.moveaxis(ties.by_rows(xp, rows, 1, choose), -1, axis)
     else:
-        indices = same.argmax(axis, keepdims=True)
+        earlier = xp.where(values == values, rank - (x < values).sum(axis, keepdims=True), 0)  # equal elements before it
+        indices = (same.cumsum(axis) > earlier if earlier.any() else same).argmax(axis, keepdims=True)
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
 
-def _chosen(xp: Any, x: Any, dim: int, keepdim: bool, name: str, rank: Any, choose: Any) -> tuple:
+def _chosen(xp: Any, x: Any, dim: int, keepdim: bool, name: str, rank: Any, choose: Any = None) -> tuple:
     """`_ranked` with torch's checks; ``rank(x, axis)`` says which."""
     if x.dtype.kind == "b":
         raise errors.not_implemented(name, x)
@@ -166,15 +167,13 @@ def _median_rank(xp: Any, x: Any, axis: int, skip_nan: bool) -> Any:
 @op(name="median", on="", **PAIR, input=picked)
 def median_dim(xp, input, dim: int, keepdim: bool):
     """The median along a dimension, and where it is."""
-    return _chosen(xp, input, dim, keepdim, "median", lambda x, axis: _median_rank(xp, x, axis, False),
-                   ties.middle(skip_nan=False))
+    return _chosen(xp, input, dim, keepdim, "median", lambda x, axis: _median_rank(xp, x, axis, False))
 
 
 @op(name="nanmedian", on="", **PAIR, input=picked)
 def nanmedian_dim(xp, input, dim: int, keepdim: bool):
     """The median along a dimension of what is not NaN, and where it is."""
-    return _chosen(xp, input, dim, keepdim, "nanmedian", lambda x, axis: _median_rank(xp, x, axis, True),
-                   ties.middle(skip_nan=True))
+    return _chosen(xp, input, dim, keepdim, "nanmedian", lambda x, axis: _median_rank(xp, x, axis, True))
 
 
 @op(input=lambda g, input, out: evenly(g, input, out, None), on="", out=False)
@@ -210,7 +209,7 @@ def mode(xp, input, dim: int = -1, keepdim: bool = False):
         return input.copy(), xp.zeros((), xp.int64)
     axis = axes[0]
     x = xp.moveaxis(input, axis, -1)
-    if x.shape[-1] > 16 and ties.tie(xp, x):
+    if ties.tie(xp, x):
         indices = xp.moveaxis(ties.by_rows(xp, x, 1, ties.most_frequent), -1, axis)
         values = xp.take_along_axis(input, indices, axis)
         return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))

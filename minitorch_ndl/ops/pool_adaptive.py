@@ -54,7 +54,7 @@ def places_of_largest(xp, input, rows: object):
         step *= input.shape[input.ndim - dims + d]
     planes = input.shape[:input.ndim - dims]
     out = at.shape[-2 * dims:-dims]
-    at = at.reshape(*at.shape[:-2 * dims], *out, -1)
+    at = at.reshape(*at.shape[:-2 * dims], *out, math.prod(at.shape[-dims:]))
     first = (xp.arange(math.prod(planes)) * step).reshape(*planes, *(1,) * (dims + 1))
     seen = input.reshape(-1)[at + first]
     best = seen.argmax(-1)
@@ -169,7 +169,7 @@ def _fractional_pools(dims: int) -> None:
         if output_size is None:
             ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * dims
             output_size = [int(n * r) for n, r in zip(shape[-dims:], ratios, strict=True)]
-        size = check_input(name, input, dims, "fd")
+        size = check_input(name, input, dims, "efd")
         kernel, out = numbers(name, "kernel_size", kernel_size, dims), numbers(name, "output_size", output_size, dims)
         for k, o, n in zip(kernel, out, size, strict=True):
             if k + o - 1 > n:

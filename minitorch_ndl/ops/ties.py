@@ -1,4 +1,4 @@
-"""Which of several equal elements `topk`, `kthvalue`, `median` and `mode` name by their index.
+"""Which of several equal elements `topk`, `kthvalue` and `mode` name by their index.
 
 Torch promises nothing here, but what it does is what the algorithms of its C++ library do, and scripts print it. These
 are the same algorithms, step for step, on plain lists; they are only asked where elements tie and arrays are small.
@@ -12,16 +12,20 @@ from typing import Any
 
 from .. import backend
 
-LARGE = 8192  # elements; with more of them, nobody reads the indices
+LARGE = 4096  # elements; with more of them, nobody reads the indices
 Less = Callable[[int, int], bool]
 
 
+def small(xp: Any, x: Any) -> bool:
+    return xp is backend.CPU.xp and 0 < x.size <= LARGE
+
+
 def tie(xp: Any, x: Any) -> bool:
-    """Whether `x` is small and has equal elements (or several NaN) along its last dimension."""
-    if xp is not backend.CPU.xp or not 1 < x.size <= LARGE or x.shape[-1] < 2:
+    """Whether `x` is small and has equal elements (or NaN) along its last dimension."""
+    if not small(xp, x):
         return False
     x = xp.sort(x, -1)
-    return bool((x[..., 1:] == x[..., :-1]).any() or (x[..., -2] != x[..., -2]).any())
+    return bool((x[..., 1:] == x[..., :-1]).any() or (x[..., -1] != x[..., -1]).any())
 
 
 def by_rows(xp: Any, x: Any, count: int, choose: Callable[[Sequence, list[int]], list[int]]) -> Any:
@@ -50,20 +54,6 @@ def best(k: int, largest: bool, ordered: bool) -> Callable:
             if ordered:
                 a[:k - 1] = sort(a[:k - 1], less)
         return a[:k]
-
-    return choose
-
-
-def middle(skip_nan: bool) -> Callable:
-    """For the medians."""
-
-    def choose(v: Sequence, a: list[int]) -> list[int]:
-        missing = [i for i in a if v[i] != v[i]]
-        if missing and not skip_nan:
-            return missing[:1]
-        n = max(len(a) - len(missing) - 1, 0) // 2
-        nth_element(a, n, lambda i, j: v[i] < v[j] or (v[i] == v[i] and v[j] != v[j]))
-        return [a[n]]
 
     return choose
 
@@ -149,7 +139,7 @@ def _insertion_sort(a: list[int], first: int, last: int, less: Less) -> None:
         item = a[i]
         while i > first and less(item, a[i - 1]):
             a[i] = a[i - 1]
-            i -= 1  # noqa: PLW2901
+            i -= 1
         a[i] = item
 
 

@@ -198,7 +198,7 @@ class Program:
         theirs, ours = results
         if ours is None and "a leaf Variable that requires grad" in str(theirs):
             # Said of a view whose base got its history later, unless someone has looked at its grad_fn since.
-            pytest.skip("torch refuses what it would allow after a look at grad_fn")
+            return  # torch refuses what it would allow after a look at grad_fn
         assert (theirs is None) == (ours is None), f"{self.log}: torch says {theirs!r}, we say {ours!r}"
         self.failed = theirs is not None
 

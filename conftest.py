@@ -28,8 +28,7 @@ def _clean_state():
     """Start each test with the same random numbers; fail one that leaves global state changed."""
     random.seed(0)
     np.random.seed(0)
-    if hasattr(ndl, "manual_seed"):
-        ndl.manual_seed(0)
+    ndl.manual_seed(0)
     before = {name: read() for name, (read, _) in GLOBAL_STATE.items()}
     yield
     leaks = [name for name, (read, _) in GLOBAL_STATE.items() if read() != before[name]]

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from . import backend, errors
 from .autograd import engine
 from .autograd.grad_mode import enable_grad
@@ -22,7 +24,7 @@ from .autograd.rule import version, zeros
 from .dispatch import OPS, Op, dispatch
 from .faces import F, publish
 from .op import inner_face
-from .tensor import Tensor, counter, wrap
+from .tensor import Tensor, _memory, counter, wrap
 
 
 class _Inputs(NamedTuple):
@@ -52,9 +54,10 @@ class FusedRule:
         """Check at backward what the kernel saved as it was; the reference's inputs are checked when it runs."""
         saved = node.saved or ()
         outs = [out] if isinstance(out, Tensor) else out
-        held = set(map(id, saved))
-        guards: list[Any] = [t for t in tensors if isinstance(t, Tensor) and id(t._array) in held]
-        guards += [counter(o) for o in outs if id(o._array) in held]
+        # By the memory they lie in: a kernel may also save a view of an input, such as its labels in one row.
+        held = {id(_owner(s)) for s in saved}
+        guards: list[Any] = [t for t in tensors if isinstance(t, Tensor) and id(_owner(t._array)) in held]
+        guards += [counter(o) for o in outs if id(_owner(o._array)) in held]
         node.guards = tuple(guards)
         versions = tuple(map(version, guards))
         if any(versions):
@@ -93,6 +96,11 @@ class FusedRule:
             pairs = [(o, part) for o, part in zip(outs, g, strict=True) if part is not None and o.requires_grad]
             return list(engine.grad([o for o, _ in pairs], aliases, [p for _, p in pairs], create_graph=True,
                                     allow_unused=True))
+
+
+def _owner(value: Any) -> Any:
+    """The array whose memory `value` lies in."""
+    return _memory(value) if type(value) is np.ndarray else value
 
 
 def _version(value: Any) -> Any:

@@ -273,7 +273,7 @@ def _output(out: Tensor, number: int, node: Node, ctx: FunctionCtx, is_input: bo
     elif out._edge is not None or out._requires_grad:  # somebody else's, such as a parameter
         out = out.detach()
     if out._view is not None:
-        out._view.forbidden = "custom"
+        out._view.forbid("custom")
     out._edge = edge
     return out
 
@@ -282,7 +282,7 @@ def _same_as_input(tensor: Tensor) -> Tensor:
     """Another tensor for an input that is returned as it is: a view, so that each has a history of its own."""
     twin = wrap(tensor._array)
     views.mark_view(twin, tensor, (lambda x: x[...], ()))
-    twin._view.forbidden = "custom"
+    twin._view.forbid("custom")
     return twin
 
 

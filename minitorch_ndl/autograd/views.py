@@ -32,6 +32,10 @@ class View:
     version: int  # of the base when this view was made; only for forbidden ones
     forbidden: str | None  # why no in-place write with a gradient may go through: "many", "no_grad" or "custom"
 
+    def forbid(self, why: str) -> None:
+        """Allow no writes with a gradient, neither through this view nor, from now on, into what it shows."""
+        self.forbidden, self.version = why, counter(self.base)[0]
+
     def refresh(self, tensor: Tensor) -> None:
         """Give `tensor`, whose view this is, the history that its base has by now."""
         base = self.base
@@ -77,9 +81,9 @@ def mark_view(out: Tensor, source: Tensor, step: Step, many: bool = False) -> No
         forbidden = "many"
     elif forbidden is None and not mode.enabled:
         forbidden = "no_grad"
+    view.base, view.generation, view.forbidden = base, shared[1], None
     if forbidden is not None:
-        view.version = shared[0]
-    view.base, view.generation, view.forbidden = base, shared[1], forbidden
+        view.forbid(forbidden)
     out._counter = shared
 
 

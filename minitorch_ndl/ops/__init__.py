@@ -10,7 +10,7 @@ FAMILIES = (
     "unary", "binary", "ternary", "compare", "special", "exotic", "activation", "reduce", "scan", "order", "join",
     "gather", "combine", "search", "matmul", "einsum", "affine", "solve", "decompositions", "magnitude", "linalg",
     "dropout", "loss", "loss_margin", "loss_ctc", "embedding", "pad", "conv", "pool", "pool_adaptive", "norm",
-    "distance", "protocol",
+    "attention", "distance", "protocol",
 )
 
 for _family in FAMILIES:

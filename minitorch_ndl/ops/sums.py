@@ -60,7 +60,7 @@ def running_total(xp: Any, x: Any, axis: int) -> Any:
     """The running sum of floats along `axis`: in short runs by a product with a triangle of ones, then run by run."""
     n = x.shape[axis]
     if x.size < SMALL or x.itemsize == 2:
-        return x.cumsum(axis, dtype=xp.float64).astype(x.dtype)
+        return x.cumsum(axis) if n <= FEW and x.itemsize > 2 else x.cumsum(axis, dtype=xp.float64).astype(x.dtype)
     rows, columns = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1:])
     flat = x.reshape(rows, n, columns)
     out = xp.empty(flat.shape, x.dtype)

@@ -99,6 +99,25 @@ def test_sorting(shape, dim):
             same_or_refused(lambda m, x: x.topk(k, dim=dim, largest=down, sorted=True), x)
 
 
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 8, 16, 17, 33, 64, 130, 400])
+def test_which_of_equal_elements(n):
+    """Torch promises nothing, but scripts print indices; small arrays name the ones that torch does."""
+    rng = np.random.default_rng(n)
+    for kinds, dtype in itertools.product((1, 2, 4, 20), ("int64", "float32", "uint8")):
+        x = rng.integers(0, kinds, (2, n)).astype(dtype)
+        k = int(rng.integers(1, n + 1)) if kinds != 4 else 1 + n // 90
+        for up, ordered in itertools.product((True, False), (True, False)):
+            same(lambda m, x: m.topk(x, k, 1, up, ordered), x, grad=False)
+        same(lambda m, x: m.kthvalue(x, k, 1), x, grad=False)
+        same(lambda m, x: m.mode(x, 1), x, grad=False)
+        if dtype == "float32":
+            x[:, ::5] = np.nan
+            same(lambda m, x: m.topk(x, k, 1), x, grad=False)
+            same(lambda m, x: m.kthvalue(x, k, 1), x, grad=False)
+        same(lambda m, x: m.median(x, 1), x, grad=False)
+        same(lambda m, x: m.nanmedian(x, 1), x, grad=False)
+
+
 def test_nan_is_the_largest():
     x = np.array([[1.0, np.nan, -2, np.inf], [np.nan, np.nan, 0, -np.inf]])
     for down in (False, True):

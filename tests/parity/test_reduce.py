@@ -53,12 +53,10 @@ def test_dims_and_gradients(name):
 def test_dtypes(name):
     rng = np.random.default_rng(1)
     for dtype, shape in itertools.product(DTYPES, SHAPES):
-        if name == "logsumexp" and dtype == "float16" or "median" in name and (dtype == "uint8" or not np.prod(shape)):
+        if name == "logsumexp" and dtype == "float16" or "median" in name and not np.prod(shape):
             continue
         for kw in ({}, {"dim": 0}, {"dim": -1}):
             x = array(rng, shape, dtype)
-            if "median" in name and dtype[0] in "iu":
-                x = (distinct(rng, shape) * 4).astype(dtype)  # the index at a tie is anybody's
             same_or_refused(lambda m, x: getattr(m, name)(x, **kw), x, grad=False)
 
 
@@ -86,8 +84,6 @@ def test_layouts(name):
 def test_nan_and_infinity(name):
     nan, inf = np.nan, np.inf
     for values in ([1, nan, 2, 3], [inf, 1, -inf], [-inf, -inf], [inf, inf, 1], [0.0, -0.0, 0], [0, 2, 0], [nan]):
-        if "median" in name and len(set(values)) < len(values):
-            continue  # the index at a tie is anybody's
         for dtype in ("float64", "float32"):
             x = np.array(values, dtype)
             same(lambda m, x: getattr(m, name)(x, 0), x, grad=False)

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-import minitorch_ndl as ndl
 from tests.parity.oracle import check, refusal
 
 torch = pytest.importorskip("torch")
@@ -162,7 +161,7 @@ def test_head_masks(weights, padding, mask):
 
         def call(lib, x, y, w, b, ow, ob, bk, bv):
             pad, seen = (None if m is None else lib.from_numpy(m) for m in given)
-            return forward(lib, x, y, y, w, b, ow, ob, bias=(bk, bv) if extra else (None, None), zero=extra,  # noqa: B023
+            return forward(lib, x, y, y, w, b, ow, ob, bias=(bk, bv) if extra else (None, None), zero=extra,
                            key_padding_mask=pad, attn_mask=seen, need_weights=weights)
 
         check(call, arrays, second=weights)
@@ -185,7 +184,7 @@ def test_causal_hint():
     mask = np.triu(np.full((4, 4), -np.inf), 1)
     for weights in (True, False):
         check(lambda lib, x, *p: forward(lib, x, x, x, *p, attn_mask=lib.from_numpy(mask.copy()), is_causal=True,
-                                         need_weights=weights), [draw(4, 3, 6), *parameters(6)], second=weights)  # noqa: B023
+                                         need_weights=weights), [draw(4, 3, 6), *parameters(6)], second=weights)
 
 
 @pytest.mark.parametrize("weights, training", list(itertools.product([True, False], [True, False])))
@@ -217,5 +216,5 @@ def test_head_refusals(options):
 
 def test_head_refusals_of_dimensions():
     for q, k in (((4, 6), (4, 3, 6)), ((4, 3, 6), (4, 6)), ((6,), (6,)), ((2, 4, 3, 6), (2, 4, 3, 6)), ((4, 3, 6), (4, 2, 6))):
-        refusal(lambda lib: forward(lib, lib.ones(*q), lib.ones(*k), lib.ones(*k),  # noqa: B023
+        refusal(lambda lib: forward(lib, lib.ones(*q), lib.ones(*k), lib.ones(*k),
                                     *(lib.from_numpy(a.astype("float32")) for a in parameters(6))))

@@ -68,7 +68,8 @@ class _Switch:
                     try:
                         value, send = (yield item), steps.send
                     except GeneratorExit:
-                        steps.close()
+                        with _Switch(self._enabled, self._inference):
+                            steps.close()
                         raise
                     except BaseException as error:
                         value, send = error, steps.throw

@@ -242,7 +242,7 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
         if x._array.dtype != np.float64:
             warnings.warn(f"Input #{j} requires gradient and is not a double precision floating point. This check will "
                           f"likely fail if all the inputs are not of double precision floating point.", stacklevel=3)
-        if any(s == 0 and n > 1 for s, n in zip(x._array.strides, x._array.shape, strict=True)):
+        if x.numel() and any(s == 0 and n > 1 for s, n in zip(x._array.strides, x._array.shape, strict=True)):
             raise RuntimeError(f"The {j}th input has a dimension with stride 0. gradcheck only supports inputs that are "
                                f"non-overlapping to be able to compute the numerical gradients correctly. You should "
                                f"call .contiguous on the input before passing it to gradcheck.")

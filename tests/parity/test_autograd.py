@@ -259,3 +259,137 @@ def test_random_programs_to_second_order(block):
             compare(seed, *result)
             compared += any(g is not None for g in result[0])
     assert compared > 40
+
+
+# --- single questions, asked to both ----------------------------------------------------------------------------------
+
+
+def outcome(function, m):
+    """What `function(m)` gives, as nested lists, or the kind of error."""
+
+    def plain(value):
+        if isinstance(value, (tuple, list)):
+            return [plain(v) for v in value]
+        return np.round(to_numpy(value), 9).tolist() if hasattr(value, "detach") else value
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return plain(function(m))
+    except (RuntimeError, TypeError, ValueError) as error:
+        return type(error).__name__
+
+
+def x_of(m, *values):
+    return m.tensor(values or (1.0, 2.0), dtype=m.float64, requires_grad=True)
+
+
+UNARY = ("exp log sqrt sin cos tanh sigmoid relu abs neg square reciprocal rsqrt floor round sign erf expm1 log1p sum mean "
+         "prod var std max min amax amin clone softmax cumsum cumprod view t unsqueeze squeeze flip logsumexp sort "
+         "clamp norm gelu silu softplus elu").split()
+MORE = {"softmax": (0,), "cumsum": (0,), "cumprod": (0,), "view": (-1,), "unsqueeze": (0,), "flip": ((0,),), "logsumexp": (0,),
+        "clamp": (0.0, 1.0)}
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_a_second_backward_fails_where_torchs_does(name):
+    def twice(m):
+        x = m.tensor([0.5, 0.7, 0.2], dtype=m.float64, requires_grad=True)
+        function = getattr(m, name, None) or getattr(m.nn.functional, name, None) or \
+            (lambda x, *args: getattr(x, name)(*args))
+        y = function(x, *MORE.get(name, ()))
+        y = y if not isinstance(y, tuple) else y[0]
+        for _ in range(2):
+            y.backward(m.ones_like(y))
+        return x.grad
+
+    assert outcome(twice, ndl) == outcome(twice, torch)
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: x * 2, lambda x: 2 / x, lambda x: x + x, lambda x: x - 1, lambda x: x * x, lambda x: x / 3, lambda x: x ** 2,
+    lambda x: x ** x, lambda x: x[0], lambda x: x[[0, 1]], lambda x: x @ x, lambda x: x.expand(3, 2), lambda x: x.double(),
+    lambda x: x.float().double(), lambda x: x.detach() * x, lambda x: x * x.detach(), lambda x: x.where(x > 1, x * 0),
+    lambda x: x.masked_fill(x > 1, 0.0), lambda x: x.gather(0, (x > 1).long()), lambda x: x.maximum(x.detach()),
+])
+def test_a_second_backward_through_expressions(call):
+    def twice(m):
+        x = x_of(m)
+        y = call(x).sum()
+        y.backward(), y.backward()
+        return x.grad
+
+    assert outcome(twice, ndl) == outcome(twice, torch)
+
+
+QUESTIONS = {
+    "grad of several": lambda m, x, y: m.autograd.grad([(x * y).sum(), (x * 3).sum()], [x, y]),
+    "with grad_outputs": lambda m, x, y: m.autograd.grad([x * y, y], [x, y], [x.detach(), y.detach()]),
+    "some grad_outputs None": lambda m, x, y: m.autograd.grad([(x * y).sum(), y], [x, y], [None, y.detach()]),
+    "not a scalar": lambda m, x, y: m.autograd.grad(x * y, x),
+    "one element is enough": lambda m, x, y: m.autograd.grad((x * y)[:1], x),
+    "too few grad_outputs": lambda m, x, y: m.autograd.grad([x.sum(), y.sum()], x, [None]),
+    "wrong shape": lambda m, x, y: m.autograd.grad(x * y, x, m.ones(3, dtype=m.float64)),
+    "shape that broadcasts": lambda m, x, y: m.autograd.grad(x * y, x, m.ones(1, dtype=m.float64)),
+    "another dtype": lambda m, x, y: m.autograd.grad(x * y, x, m.tensor([1, 2])),
+    "a number": lambda m, x, y: m.autograd.grad((x * y).sum(), x, 1.0),
+    "unused": lambda m, x, y: m.autograd.grad(x.sum(), [x, y]),
+    "unused allowed": lambda m, x, y: m.autograd.grad(x.sum(), [x, y], allow_unused=True),
+    "materialized": lambda m, x, y: m.autograd.grad(x.sum(), [x, y], materialize_grads=True),
+    "both": lambda m, x, y: m.autograd.grad(x.sum(), [x, y], allow_unused=False, materialize_grads=True),
+    "no inputs": lambda m, x, y: m.autograd.grad(x.sum(), []),
+    "the same twice": lambda m, x, y: m.autograd.grad((x * y).sum(), [x, x]),
+    "by itself": lambda m, x, y: m.autograd.grad(x.sum(), [x, x.sum()], allow_unused=True),
+    "by a result": lambda m, x, y: (lambda z: m.autograd.grad((z * z).sum(), [z, x]))(x * y),
+    "by a view": lambda m, x, y: (lambda z: m.autograd.grad((z * z).sum(), [z]))((x * y)[0]),
+    "by what needs none": lambda m, x, y: m.autograd.grad(x.sum(), m.ones(2)),
+    "of what needs none": lambda m, x, y: m.autograd.grad(m.ones(2).sum(), x),
+    "batched": lambda m, x, y: m.autograd.grad(x * y, [x, y], m.eye(2, dtype=m.float64), is_grads_batched=True),
+    "batched unused": lambda m, x, y: m.autograd.grad(x * 2, [x, y], m.eye(2, dtype=m.float64), is_grads_batched=True,
+                                                      allow_unused=True),
+    "batched, wrong": lambda m, x, y: m.autograd.grad(x * y, x, m.ones(2, 3, dtype=m.float64), is_grads_batched=True),
+    "backward of several": lambda m, x, y: (m.autograd.backward([(x * y).sum(), x], [None, y.detach()]), x.grad, y.grad),
+    "backward for inputs": lambda m, x, y: ((x * y).sum().backward(inputs=[y]), x.grad, y.grad),
+    "backward for a result": lambda m, x, y: (lambda z: ((z * z).sum().backward(inputs=[z, x]), z.grad, x.grad, y.grad))(x * y),
+    "backward for nothing": lambda m, x, y: (x * y).sum().backward(inputs=[]),
+    "backward for unused": lambda m, x, y: (x.sum().backward(inputs=[x, y]), x.grad, y.grad),
+    "backward for what needs none": lambda m, x, y: x.sum().backward(inputs=m.ones(2)),
+    "backward of a leaf": lambda m, x, y: (x.backward(y.detach()), x.grad),
+    "backward of a constant": lambda m, x, y: m.ones(1).backward(),
+    "backward of a detached": lambda m, x, y: (x * y).detach().sum().backward(),
+    "create_graph accumulates": lambda m, x, y: ((x * y).sum().backward(create_graph=True), (x * x).sum().backward(), x.grad,
+                                                 y.grad.requires_grad, x.grad.requires_grad),
+    "own grad": lambda m, x, y: setattr(x, "grad", x),
+    "grad of another shape": lambda m, x, y: setattr(x, "grad", m.ones(3, dtype=m.float64)),
+    "grad of another dtype": lambda m, x, y: setattr(x, "grad", m.ones(2, dtype=m.float32)),
+    "grad that is none": lambda m, x, y: setattr(x, "grad", 3),
+    "integers": lambda m, x, y: m.tensor([1, 2], requires_grad=True),
+    "stop asking": lambda m, x, y: (x * y).requires_grad_(False),
+    "detach_ a view": lambda m, x, y: x[0].detach_(),
+    "detach_": lambda m, x, y: (lambda z: (z.detach_().requires_grad, z.is_leaf))(x * y),
+    "mul_ itself": lambda m, x, y: (lambda z: (z.mul_(z).sum().backward(), x.grad))(x * 1),
+    "add_ itself": lambda m, x, y: (lambda z: (z.add_(z).sum().backward(), x.grad))(x * 1),
+    "third order": lambda m, x, y: (lambda f: f(f(f((x ** 4 * y).sum()).sum()).sum()))(
+        lambda z: m.autograd.grad(z, x, create_graph=True)[0]),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_questions(question):
+    ask = QUESTIONS[question]
+    answers = [outcome(lambda m: ask(m, x_of(m), x_of(m, 3.0, -1.0)), m) for m in (ndl, torch)]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_functional(create_graph):
+    def run(m):
+        f, a, b = m.autograd.functional, x_of(m, 0.3, 0.9), x_of(m, 1.5, -0.5)
+        one, two = (lambda x: x.exp() * x.sum()), (lambda x, y: (x * y, (x * x * y).sum()))
+        scalar = lambda x, y: (x * x * y).sum()
+        more = {"create_graph": create_graph}
+        return (f.jacobian(one, a, **more), f.jacobian(two, (a, b), **more), f.hessian(scalar, (a, b), **more),
+                f.vjp(one, a, b, **more), f.jvp(one, a, b, **more), f.vhp(scalar, (a, b), (b, a), **more),
+                f.hvp(scalar, (a, b), (b, a), **more), f.jacobian(lambda x: x[0], a), f.hessian(lambda x: x[0] * 2, a))
+
+    assert outcome(run, ndl) == outcome(run, torch) != "RuntimeError"

@@ -69,7 +69,7 @@ def test_exceptions_put_the_mode_back(mode, inside):
     before = is_grad_enabled()
     with pytest.raises(ZeroDivisionError):
         with mode():
-            _ = raise ZeroDivisionError
+            raise ZeroDivisionError
     assert is_grad_enabled() is before
     with pytest.raises(ZeroDivisionError):
         mode()(lambda: 1 / 0)()

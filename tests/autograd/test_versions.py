@@ -50,6 +50,8 @@ def call(name, x):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_one_write(name):
+    if name in ("igamma_", "igammac_"):
+        pytest.importorskip("scipy", reason="these two come from SciPy")
     for through in (lambda x: x, lambda x: x.view(x.shape), lambda x: x.detach()):
         x = OTHER_KINDS.get(name, lambda: ONES * 0.5)()
         assert x._version == 0

@@ -406,7 +406,7 @@ def shift_exponent(xp, input, other):
     """`ldexp` for integers: no power is taken, so none can overflow."""
     if other.dtype.kind == "b":
         raise errors.not_implemented("ldexp", other)
-    return xp.ldexp(input, xp.clip(other, -5000, 5000).astype(xp.int32))
+    return xp.ldexp(input, other.astype(xp.int64).clip(-5000, 5000).astype(xp.int32))
 
 
 def _same_dtypes(args: Any) -> None:

@@ -20,7 +20,7 @@ from ..faces import F
 from ..fast import follows
 from ..promotion import number_array
 from ..tensor import Tensor, counter, wrap
-from .index import Layout, copy_into, index as _index, out_of_range, put, slice as _slice
+from .index import Layout, copy_into, index as _index, out_of_range, places_in, put, slice as _slice
 
 _view, _pick = _slice.op.run, _index.op.run
 _PLAIN = frozenset((int, slice, type(None), type(...)))
@@ -106,7 +106,7 @@ def _write(x: Tensor, array: Any, index: Any, source: Any) -> None:
             elif type(index) is Tensor and index._array.dtype.kind == "b" and \
                     index._array.shape == array.shape[:index._array.ndim]:
                 places = index._array
-        if places is not None:
+        if places is not None and array.size:
             try:
                 array[places] = source
                 counter(x)[0] += 1
@@ -120,7 +120,7 @@ def _write(x: Tensor, array: Any, index: Any, source: Any) -> None:
         if tensors:
             if source.ndim and source.dtype != array.dtype:
                 raise _dtypes_differ(array.dtype, source.dtype)
-            places = tuple([_WHOLE if k is None else tensors[k]._array for k in layout])
+            places = places_in(region, [t._array for t in tensors], layout)
             put(backend.of_type(type(array)).xp, region, places, source.astype(array.dtype))
         else:
             copy_into(region, source)

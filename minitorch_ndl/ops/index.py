@@ -29,7 +29,7 @@ def slice(xp, input, index: object):
 @op(input=lambda g, indices, layout, input_shape: F.index_backward(g, indices, layout, input_shape), on="", out=False)
 def index(xp, input, indices: Arrays, layout: Layout):
     """The advanced part: elements picked by integer tensors that are broadcast together. A copy."""
-    places = _places(indices, layout)
+    places = places_in(input, indices, layout)
     try:
         return input[places]
     except IndexError:
@@ -40,29 +40,29 @@ def index(xp, input, indices: Arrays, layout: Layout):
 def index_backward(xp, input, indices: Arrays, layout: Layout, shape: object):
     """Zeros of `shape`, with the input added at the places that `index` would pick."""
     out = xp.zeros(shape, input.dtype)
-    add_at(xp, out, _places(indices, layout), input)
+    add_at(xp, out, places_in(out, indices, layout), input)
     return out
 
 
 @op(input=lambda g, indices, layout: F.put_at(g, indices, layout, 0.0),
     value=lambda g, indices, layout, value_shape: _back_to(F.index(g, indices, layout), value_shape),
     on="", out=False, inplace=True, numbers=True,
-    write=lambda xp, target, indices, layout, value: put(xp, target, _places(indices, layout), value))
+    write=lambda xp, target, indices, layout, value: put(xp, target, places_in(target, indices, layout), value))
 def put_at(xp, input, indices: Arrays, layout: Layout, value):
     """The input with `value` at the places that `index` would pick."""
     out = input.copy()
-    put(xp, out, _places(indices, layout), value)
+    put(xp, out, places_in(out, indices, layout), value)
     return out
 
 
 @op(input=lambda g: g,
     value=lambda g, indices, layout, value_shape: _back_to(F.index(g, indices, layout), value_shape),
     on="", out=False, inplace=True, numbers=True,
-    write=lambda xp, target, indices, layout, value: put(xp, target, _places(indices, layout), value, add=True))
+    write=lambda xp, target, indices, layout, value: put(xp, target, places_in(target, indices, layout), value, add=True))
 def add_to(xp, input, indices: Arrays, layout: Layout, value):
     """The input with `value` added at the places that `index` would pick, as often as they are picked."""
     out = input.copy()
-    put(xp, out, _places(indices, layout), value, add=True)
+    put(xp, out, places_in(out, indices, layout), value, add=True)
     return out
 
 
@@ -138,9 +138,14 @@ def out_of_range(shape: tuple, places: Sequence[Any]) -> IndexError:
                       + ", ".join(str(list(i.shape)) for i in places if hasattr(i, "shape")))
 
 
-def _places(indices: Arrays, layout: Layout) -> tuple:
+def places_in(array: Any, indices: Arrays, layout: Layout) -> tuple:
     """The index as the array's own module takes it."""
-    return tuple([_ALL if k is None else indices[k] for k in layout])
+    places = tuple([_ALL if k is None else indices[k] for k in layout])
+    if not array.size:  # where nothing is picked, NumPy 2.0 looks at no index
+        for n, i in zip(array.shape, places, strict=False):
+            if i is not _ALL and i.size and (i.min() < -n or i.max() >= n):
+                raise out_of_range(array.shape, places)
+    return places
 
 
 # --- adding up where places repeat ----------------------------------------------------------------------------------

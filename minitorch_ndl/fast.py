@@ -43,7 +43,67 @@ def path(op: Op) -> Callable:
         return splitting(op)
     if not (several or op.view) and op.differentiable == (0,) and op.promote is None and not op.broadcasts:
         return picking(op)
-    return general(op)
+    return layering(op)
+
+
+def layering(op: Op) -> Callable:
+    """For several arrays, each a tensor (those that have gradients of one dtype) or left out, and attributes: what
+    layers and losses call. The kernel may hand back more than its output."""
+    if op.view or op.outputs or op.many or op.signature.sequence is not None or op.promote == "float":
+        return general(op)
+    kernels, slow, saves, fill, count = op.kernels, op.slow, bool(op.saves), op.signature.fill, len(op.signature.names)
+    places = [(i, op.signature.optional(i), i in op.promoted, i in op.differentiable) for i in op.arrays]
+
+    def run(*args: Any) -> Tensor:
+        if len(args) != count:
+            args = fill(args)
+        recording, dtype, x = mode.enabled, None, None
+        values, edges, positions = list(args), [], []
+        for i, optional, promoted, differentiable in places:
+            value = args[i]
+            if value is None and optional:
+                continue
+            if not isinstance(value, Tensor):
+                return dispatch(op, args)
+            values[i] = array = value._array
+            if promoted:
+                if dtype is None:
+                    dtype, x = array.dtype, array
+                elif array.dtype is not dtype:
+                    return dispatch(op, args)
+            if recording and differentiable:
+                edge = value._edge if value._view is None else edge_of(value)
+                if edge is None and value._requires_grad:
+                    edge = value
+                if edge is not None:
+                    edges.append(edge)
+                    positions.append(i)
+        if type(x) is not ndarray or dtype.kind in slow or Anomaly.enabled or (positions and dtype.kind != "f"):
+            return dispatch(op, args)
+        token = hush()
+        try:
+            out = kernels[ndarray](*values)
+        except (ValueError, TypeError) as error:
+            raise explained(op, values, error) from None
+        finally:
+            restore(token)
+        extras = ()
+        if saves:
+            out, *extras = out
+        result = wrap(out if type(out) is ndarray else backend.as_array(out, x))
+        if positions and result._array.dtype.kind == "f":
+            node, rule = new(Node), op.rule(tuple(positions))
+            node.rule, node.edges, node.number = rule, tuple(edges), next_number()
+            if op.broadcasts:
+                shapes = tuple([values[i].shape for i in positions])
+                if any(s != result._array.shape for s in shapes):
+                    node.shapes = shapes
+            node.saved = rule.save((*values, result._array, *extras))
+            rule.guard(node, args, result)
+            result._edge = node
+        return result
+
+    return run
 
 
 def unary(op: Op) -> Callable:

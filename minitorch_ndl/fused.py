@@ -21,17 +21,20 @@ from .autograd import engine
 from .autograd.grad_mode import enable_grad
 from .autograd.node import Node, next_number
 from .autograd.rule import version, zeros
-from .dispatch import OPS, Op, dispatch
+from .dispatch import OPS, Op
 from .faces import F, publish
+from .fast import layering
 from .op import inner_face
 from .tensor import Tensor, _memory, counter, wrap
+
+ndarray = np.ndarray
 
 
 class _Inputs(NamedTuple):
     """What the reference starts from: the last thing that a fused operation saves, freed with the rest."""
 
-    args: tuple[Any, ...]
-    versions: tuple[Any, ...]
+    args: Sequence[Any]
+    versions: Sequence[Any]
 
 
 class FusedRule:
@@ -53,16 +56,25 @@ class FusedRule:
     def guard(self, node: Node, tensors: Sequence[Any], out: Any, written: int = 0) -> None:
         """Check at backward what the kernel saved as it was; the reference's inputs are checked when it runs."""
         saved = node.saved or ()
-        outs = [out] if isinstance(out, Tensor) else out
         # By the memory they lie in: a kernel may also save a view of an input, such as its labels in one row.
-        held = {id(_owner(s)) for s in saved}
-        guards: list[Any] = [t for t in tensors if isinstance(t, Tensor) and id(_owner(t._array)) in held]
-        guards += [counter(o) for o in outs if id(_owner(o._array)) in held]
+        held = {id(s if s.base is None else _memory(s)) if type(s) is ndarray else id(s) for s in saved}
+        guards, written_before, versions = [], False, []
+        for t in tensors:
+            if isinstance(t, Tensor):
+                now = version(t)
+                versions.append(now)
+                if id(_owner(t._array)) in held:
+                    guards.append(t)
+                    written_before = written_before or now
+            else:
+                versions.append(0)
+        for o in (out,) if isinstance(out, Tensor) else out:
+            if id(_owner(o._array)) in held:
+                guards.append(counter(o))
         node.guards = tuple(guards)
-        versions = tuple(map(version, guards))
-        if any(versions):
-            node.versions = versions
-        node.saved = (*saved, _Inputs(tuple(tensors), tuple(_version(t) for t in tensors)))
+        if written_before:
+            node.versions = tuple(map(version, guards))
+        node.saved = (*saved, _Inputs(tensors, versions))
 
     def guard_name(self, which: int) -> str:
         return "an input or its output"
@@ -100,7 +112,7 @@ class FusedRule:
 
 def _owner(value: Any) -> Any:
     """The array whose memory `value` lies in."""
-    return _memory(value) if type(value) is np.ndarray else value
+    return _memory(value) if type(value) is ndarray and value.base is not None else value
 
 
 def _version(value: Any) -> Any:
@@ -154,9 +166,7 @@ def fused(reference: Callable, *, on: str = "torch method", aliases: Sequence[st
             record.signature.name_outputs(title, record.outputs)
         OPS[title] = record
 
-        def run(*args: Any) -> Any:
-            return dispatch(record, args)
-
+        run = layering(record)
         call = publish(title, record.signature, run, on=on, aliases=aliases, out=out, doc=record.doc, kernel=forward)
         call.op = record  # type: ignore[attr-defined]
         setattr(F, title, inner_face(record, run))

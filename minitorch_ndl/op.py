@@ -66,11 +66,17 @@ def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[s
     return define
 
 
+_PLAIN = frozenset((np.ndarray, int, float, bool, str, tuple, type(None)))
+
+
 def inner_face(op: Op, run: Callable) -> Callable:
     """The face that formulas use: Tensors to Tensor, arrays to array."""
-    kernels, rest, hands_back = op.kernels, op.signature.fill, bool(op.saves)
+    kernels, rest, hands_back, plain = op.kernels, op.signature.fill, bool(op.saves), _PLAIN.issuperset
 
     def inner(*args: Any) -> Any:
+        if plain(map(type, args)) and args and type(args[0]) is np.ndarray:  # what first-order gradients are made of
+            out = kernels[np.ndarray](*rest(args))
+            return out[0] if hands_back else out
         like, scalars = None, False
         for a in args:
             if isinstance(a, Tensor):

@@ -211,12 +211,22 @@ def _is_fresh(grad: Any, g: Any, saved: Any, results: Sequence[Any]) -> bool:
     """Whether nobody but the walk holds this array, so that it may be written into, or kept without a copy."""
     if type(grad) is not ndarray or grad is g or grad.base is not None or not grad.flags.writeable:
         return False
-    if type(g) is list and any(grad is x for x in g):
-        return False
-    if len(results) > 1 and (sum(grad is r for r in results) > 1
-                             or any(type(r) is ndarray and r.base is grad for r in results)):
-        return False
-    return not any(grad is s for s in saved)
+    if type(g) is list:
+        for x in g:
+            if x is grad:
+                return False
+    for s in saved:
+        if s is grad:
+            return False
+    if len(results) > 1:
+        times = 0
+        for r in results:
+            if r is grad:
+                times += 1
+            elif type(r) is ndarray and r.base is grad:
+                return False
+        return times < 2
+    return True
 
 
 def _between(roots: Sequence[Any], ends: set[Any]) -> set[Node]:
@@ -330,10 +340,13 @@ def _roots(tensors: Sequence[Tensor], gradients: Sequence[Any], create_graph: bo
         if gradient is None:
             if array.size != 1:
                 raise errors.not_a_scalar(tensor)
-            gradient = wrap(backend.of_type(type(array)).xp.ones(array.shape, array.dtype))
-        elif not isinstance(gradient, Tensor):
+            ones = backend.of_type(type(array)).xp.empty(array.shape, array.dtype)
+            ones.fill(1)
+            roots.append((edge, wrap(ones) if create_graph else ones))
+            continue
+        if not isinstance(gradient, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
-        elif gradient._array.shape != array.shape:
+        if gradient._array.shape != array.shape:
             raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {tuple(gradient.shape)} and "
                                f"output[{i}] has a shape of {tuple(tensor.shape)}; they must be the same.")
         if gradient._array.dtype != array.dtype:
@@ -472,7 +485,11 @@ def _tensor_backward(self: Tensor, gradient: Any = None, retain_graph: bool | No
     >>> (x * x).sum().backward(); x.grad
     tensor([2., 4.])
     """
-    backward([self], [gradient], retain_graph, create_graph, inputs)
+    if inputs is not None:
+        backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
+    else:
+        run(_roots((self,), (gradient,), create_graph), keep=create_graph if retain_graph is None else retain_graph,
+            create_graph=create_graph)
 
 
 Tensor.backward = _tensor_backward  # type: ignore[method-assign]

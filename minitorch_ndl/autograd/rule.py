@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any
 
 from .. import backend, errors
@@ -34,7 +33,7 @@ class Rule:
         asked = [_parameters(formulas[w]) for w in wanted]
         self.needs = tuple(dict.fromkeys(n for params in asked for n in params))
         plan = [_source(n, names) for n in self.needs]
-        self.save = _saver(plan)  # what the formulas need, out of everything that is known when the operation has run
+        self.save = _saver(plan, -1 if sequence is None else names.index(sequence))  # what the formulas need, out of everything that is known when the operation has run
         self.formulas = [(formulas[w], [self.needs.index(n) for n in p]) for w, p in zip(wanted, asked, strict=True)]
         # One formula for one edge can be called directly; a list of tensors has an edge for each.
         self.single = self.formulas[0][0] if len(wanted) == 1 and wanted[0] != sequence else None
@@ -52,15 +51,25 @@ class Rule:
         tensors  the kernel's arguments, as Tensors; `out`: its result, or a list of them
         written  1 if the operation itself writes into `out`, and that is not counted as a write yet
         """
-        guards = [_only_tensors(tensors[i]) for _, i in self.guarded]
-        versions = [version(holder) for holder in guards]
+        guards, written_before = [], False
+        for _, i in self.guarded:
+            holder = tensors[i]
+            if isinstance(holder, Tensor):
+                if holder._counter is not None and holder._counter[0]:
+                    written_before = True
+            else:
+                holder = _only_tensors(holder)
+                written_before = written_before or bool(version(holder))
+            guards.append(holder)
         for _, which in self.outputs:
             outs = [out] if isinstance(out, Tensor) else out if which is None else [out[which]]
             guards.append(tuple(map(counter, outs)) if len(outs) > 1 else counter(outs[0]))  # no cycle to the node
-            versions.append(version(guards[-1]) + written if written else version(guards[-1]))
+            written_before = written_before or bool(written) or bool(version(guards[-1]))
         node.guards = tuple(guards)
-        if any(versions):
-            node.versions = tuple(versions)
+        if written_before:
+            inputs = len(self.guarded)
+            node.versions = tuple([version(g) + written if written and k >= inputs else version(g)
+                                   for k, g in enumerate(guards)])
 
     def guard_name(self, which: int) -> str:
         """What guard number `which` stands for, for the error."""
@@ -104,7 +113,7 @@ def check_versions(node: Node) -> None:
     """Raise if a saved value has been written into since it was saved."""
     versions = node.versions
     for k, holder in enumerate(node.guards):
-        now = version(holder)
+        now = holder[0] if type(holder) is list else version(holder)
         expected = 0 if versions is None else versions[k]
         if now != expected:
             raise errors.changed_in_place(node, node.rule.guard_name(k), now, expected)
@@ -141,16 +150,12 @@ def _only_tensors(value: Any) -> Any:
     return None  # a number: nobody can write into it
 
 
-def _saver(plan: Sequence[tuple[int, str | None]]) -> Callable[[tuple], tuple]:
-    """The function that takes the planned values out of an environment, as quick as it can be."""
-    if not plan:
-        return lambda env: ()
-    if any(attribute is not None for _, attribute in plan):
-        return lambda env: tuple(env[i] if a is None else _attribute(env[i], a) for i, a in plan)
-    if len(plan) == 1:
-        ((only, _),) = plan
-        return lambda env: (env[only],)
-    return itemgetter(*(i for i, _ in plan))
+def _saver(plan: Sequence[tuple[int, str | None]], sequence: int) -> Callable[[tuple], tuple]:
+    """The function that takes the planned values out of an environment (where number `sequence` is a list), written out
+    for the sake of speed: every recorded operation calls it."""
+    values = [f"env[{i}]" if a is None else f"[v.{a} for v in env[{i}]]" if i == sequence else
+              f"getattr(env[{i}], {a!r}, None)" for i, a in plan]
+    return eval(f"lambda env: ({''.join(v + ', ' for v in values)})")  # noqa: S307
 
 
 def _parameters(formula: Callable) -> tuple[str, ...]:
@@ -165,9 +170,3 @@ def _source(name: str, names: Sequence[str]) -> tuple[int, str | None]:
     if attribute in ("shape", "dtype") and base in names:
         return names.index(base), attribute
     raise TypeError(f"a gradient formula asks for '{name}', which is none of {', '.join(names)}")
-
-
-def _attribute(value: Any, attribute: str) -> Any:
-    if isinstance(value, (tuple, list)):
-        return [getattr(v, attribute) for v in value]
-    return getattr(value, attribute, None)

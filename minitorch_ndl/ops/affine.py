@@ -8,19 +8,25 @@ from typing import Any
 from ..composite import composite
 from ..faces import F
 from ..op import op
+from ..tensor import Tensor
 from .matmul import _matmul_input, _matmul_other, product
 
 
 def _input(g: Any, weight: Any, input_shape: Any) -> Any:
     if weight.ndim == 1:
         return _matmul_input(g, weight, input_shape)
-    return g @ weight
+    return _times(g, weight)
 
 
 def _weight(g: Any, input: Any, weight_shape: Any) -> Any:
     if len(weight_shape) == 1:
         return _matmul_other(g, input, weight_shape)
-    return _matrix(g).T @ _matrix(input)
+    return _times(_matrix(g).T, _matrix(input))
+
+
+def _times(a: Any, b: Any) -> Any:
+    """a @ b; for matrices an array's `dot` does it with a third of the overhead."""
+    return a @ b if isinstance(a, Tensor) or a.ndim != 2 or a.dtype.char not in "fd" else a.dot(b)
 
 
 def _matrix(x: Any) -> Any:

@@ -39,21 +39,21 @@ _LABELS = (dtypes.int64.numpy, dtypes.uint8.numpy)
 # --- labels -----------------------------------------------------------------------------------------------------------
 
 
-def _chosen(xp: Any, input: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any, Any, Any]:
-    """For input (N, C): row numbers, labels as one row, each row's weight (None where all are 1), their sum."""
+def _chosen(xp: Any, input: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any, Any]:
+    """For input (N, C): labels as one row, each row's weight (None where all are 1), their sum."""
     n, classes = input.shape
-    labels, rows = target.reshape(-1), xp.arange(n)
+    labels = target if target.ndim == 1 else target.reshape(-1)
     # Without their signs negative labels are huge: one look finds those, and those that are too large.
     unsigned = labels.view(xp.uint64) if labels.dtype.kind == "i" else labels
-    if weight is None and ignore_index < 0 and (not n or unsigned.max() < classes):
-        return rows, labels, None, n
+    if weight is None and ignore_index < 0 and (not n or unsigned[unsigned.argmax()] < classes):  # max() takes longer
+        return labels, None, n
     kept = labels != ignore_index
     wrong = kept & ((labels < 0) | (labels >= classes))
     if wrong.any():
         raise _out_of_range(xp, target, wrong, classes)
     labels = xp.where(kept, labels, 0)
     weights = kept.astype(input.dtype) if weight is None else weight[labels] * kept
-    return rows, labels, weights, weights.sum()
+    return labels, weights, weights.sum()
 
 
 def _out_of_range(xp: Any, target: Any, wrong: Any, classes: int) -> IndexError:
@@ -104,7 +104,8 @@ class nll_of_labels:
     """Minus the score of each row's label: input (N, C)."""
 
     def forward(xp, input, target, weight=None, ignore_index: int = -100, reduction: str = "mean"):
-        rows, labels, weights, total = _chosen(xp, input, target, weight, ignore_index)
+        labels, weights, total = _chosen(xp, input, target, weight, ignore_index)
+        rows = xp.arange(len(labels))
         out = _settled(xp, -input[rows, labels], weights, total, reduction, target.shape, input.dtype)
         return out, rows, labels, weights, total, reduction, input.shape
 
@@ -119,22 +120,26 @@ class cross_entropy_of_labels:
     """``log(sum(exp(row))) - row[label]`` for each row: input (N, C)."""
 
     def forward(xp, input, target, weight=None, ignore_index: int = -100, reduction: str = "mean"):
-        rows, labels, weights, total = _chosen(xp, input, target, weight, ignore_index)
+        labels, weights, total = _chosen(xp, input, target, weight, ignore_index)
         x = input if input.dtype.char != "e" else input.astype("f")
-        e = x - _row_max(xp, x)
-        picked = e[rows, labels]
+        e = xp.subtract(x, _row_max(xp, x), out=xp.empty(x.shape, x.dtype))  # row by row, however x lies
+        places = xp.arange(0, e.size, e.shape[1] or 1) + labels  # in the memory of e: found sooner than by row and column
+        picked = e.reshape(-1)[places]
         xp.exp(e, out=e)
-        sums = e.dot(xp.ones(e.shape[1], e.dtype))  # BLAS adds short rows several times as fast as sum() does
+        ones = xp.empty(e.shape[1], e.dtype)
+        ones.fill(1)
+        sums = e.dot(ones)  # BLAS adds short rows several times as fast as sum() does
         out = _settled(xp, xp.log(sums) - picked, weights, total, reduction, target.shape, input.dtype)
-        return out, e, sums, rows, labels, weights, total, reduction
+        return out, e, sums, places, weights, total, reduction
 
-    def backward(xp, needs, g, e, sums, rows, labels, weights, total, reduction):
+    def backward(xp, needs, g, e, sums, places, weights, total, reduction):
         share = _share(xp, g, weights, total, reduction)
-        grad = e * (share / sums).astype(e.dtype, copy=False)[:, None]
+        factor = share / sums
+        grad = e * (factor if factor.dtype == e.dtype else factor.astype(e.dtype))[:, None]
         if weights is not None:
             grad[weights == 0] = 0  # also where a row that is left out has no finite softmax
-        grad[rows, labels] -= share
-        return grad.astype(g.dtype, copy=False)
+        grad.reshape(-1)[places] -= share
+        return grad if grad.dtype == g.dtype else grad.astype(g.dtype)
 
 
 def _row_max(xp: Any, x: Any) -> Any:
@@ -188,7 +193,7 @@ def _in_rows(input: Tensor, target: Tensor) -> Tensor:
 
 
 def _of_labels(function: Any, input: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str) -> Tensor:
-    if input.ndim == 2:
+    if input._array.ndim == 2:
         return function(input, target, weight, ignore_index, reduction)
     losses = function(_in_rows(input, target), target, weight, ignore_index, reduction)
     return losses.reshape(target.shape if input.ndim > 1 else ()) if reduction == "none" else losses
@@ -210,7 +215,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     reduction = reduction_of(size_average, reduce, reduction)
     _checked("nll_loss", input, target, weight)
     _only_floats("nll_loss_out_frame", input)
-    return _of_labels(F.nll_of_labels, input, target, weight, ignore_index, reduction)
+    return _of_labels(nll_of_labels, input, target, weight, ignore_index, reduction)
 
 
 @composite(on="functional", out=False)
@@ -237,7 +242,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     _only_floats("log_softmax_lastdim_kernel_impl", input)
     if label_smoothing:
         return _smoothed(_in_rows(input, target), target, weight, ignore_index, reduction, label_smoothing)
-    return _of_labels(F.cross_entropy_of_labels, input, target, weight, ignore_index, reduction)
+    return _of_labels(cross_entropy_of_labels, input, target, weight, ignore_index, reduction)
 
 
 def _of_probabilities(input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:

@@ -109,10 +109,13 @@ class Module(Stateful, Hookable):
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
-        for table in ("_parameters", "_modules", "_buffers"):
-            members = own.get(table)
-            if members is not None and name in members:
-                return members[name]
+        if "_modules" in own:  # else __init__ has not run
+            if name in own["_parameters"]:
+                return own["_parameters"][name]
+            if name in own["_modules"]:
+                return own["_modules"][name]
+            if name in own["_buffers"]:
+                return own["_buffers"][name]
         found = getattr(type(self), name, None)
         if isinstance(found, property):  # its own code raised the AttributeError that brought us here: let it be seen
             return found.__get__(self)
@@ -366,7 +369,7 @@ class Module(Stateful, Hookable):
 
         def convert(t: Tensor) -> Tensor:
             return t.to(device, dtype if t.is_floating_point() else None,
-                        memory_format=memory_format if t.dim() in (4, 5) else None)
+                        memory_format=memory_format if memory_format and t.dim() in (4, 5) else None)
 
         return self._apply(convert)
 

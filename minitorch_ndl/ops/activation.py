@@ -46,7 +46,10 @@ def relu(xp, input):
 @face("relu", "functional")
 def functional_relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0). https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html"""
-    return Tensor.relu_(input) if inplace else relu(input)
+    return Tensor.relu_(input) if inplace else _relu(input)
+
+
+_relu = relu.op.run
 
 
 @op(input=lambda g, input, negative_slope: F.bend(g, input > 0, 1, negative_slope),
@@ -143,8 +146,8 @@ def hardsigmoid(xp, input, inplace: bool = False):
 
 
 def _hardswish_gradient(g: Any, input: Any) -> Any:
-    curved = F.bend(g * (F.hardsigmoid(input) * 2 - 0.5), (input > -3) & (input < 3), 1, 0)
-    return curved + F.bend(g, input >= 3, 1, 0)
+    slope = F.bend(input * (1 / 3) + 0.5, (input > -3) & (input < 3), 1, 0)
+    return g * (slope + F.to_dtype(input >= 3, input.dtype))
 
 
 @op(input=_hardswish_gradient, on="functional", inplace=True, check=refuse("biu", "hardswish"))
@@ -194,7 +197,7 @@ def threshold(xp, input, threshold: float, value: float, inplace: bool = False):
 
 def _elu_gradient(g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
     steepest = alpha * scale * input_scale
-    slope = F.exp(F.where(input < 0, input, 0.0) * input_scale) * steepest
+    slope = F.exp(F.clamp(input, None, 0.0) * input_scale) * steepest
     return g * slope if steepest == scale else F.bend(g * slope, input <= 0, 1, scale / steepest)
 
 
@@ -207,7 +210,10 @@ def scaled_elu(xp, input, alpha: float, scale: float, input_scale: float):
     xp.expm1(out, out)
     if alpha != 1:
         out *= alpha
-    out += input.clip(0, INF)
+    if 0 <= alpha * input_scale <= 1:  # the curve is above the line
+        xp.maximum(out, input, out=out)
+    else:
+        out += input.clip(0, INF)
     if scale != 1:
         out *= scale
     return out
@@ -496,4 +502,4 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 # Torch has the in-place forms of these as functions too.
 FACES["functional"]["relu_"] = Tensor.relu_
 for _name in ("relu_", "selu_", "celu_", "rrelu_", "threshold_"):
-    FACES["torch"][_name] = getattr(Tensor, _name)
+    FACES["torch"][_name] = FACES["functional"][_name]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import errors
+from .. import dtypes, errors
 from ..composite import composite
 from ..faces import FACES, F
 from ..op import op
 from ..tensor import Tensor
 
+_BITS = {dtype.itemsize: dtype.numpy for dtype in (dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64)}
 LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
 
 
@@ -24,6 +25,13 @@ def bend(xp, input, mask, a: float, b: float):
 
     (Not `where`: NumPy takes ten times as long for that where a mask jumps to and fro.)
     """
+    if a == 1 and b == 0:  # to 0 also where the input is inf or NaN, which a product is not
+        out = xp.empty(input.shape, input.dtype)
+        bits = _BITS[input.dtype.itemsize]
+        kept = out.view(bits)
+        xp.negative(mask.view(_BITS[1]), kept)
+        xp.bitwise_and(kept, input.view(bits), kept)
+        return out
     slopes = mask.astype(input.dtype)
     if b:
         rest = 1 - slopes
@@ -443,8 +451,14 @@ def angle(xp, input):
     return xp.where(input < 0, math.pi, xp.where(input == input, 0, input)).astype(input.dtype)
 
 
-@composite(aliases=("conj_physical", "resolve_conj", "resolve_neg"), inplace=True)
+@composite(aliases=("resolve_conj", "resolve_neg"))
 def conj(input):
+    """The input itself: complex numbers are out of scope."""
+    return input
+
+
+@composite(inplace=True)
+def conj_physical(input):
     """The input itself: complex numbers are out of scope."""
     return input
 

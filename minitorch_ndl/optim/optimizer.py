@@ -30,7 +30,8 @@ class Optimizer:
     multiple of the parameter to its gradient or, where decoupled, shrinks the parameter by lr times it.
     """
 
-    decoupled = False  # weight decay shrinks the parameter instead of entering the gradient
+    # Weight decay shrinks the parameter instead of entering the gradient; None: `_update` does it in a way of its own.
+    decoupled: bool | None = False
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -99,7 +100,7 @@ class Optimizer:
             if values is None or isinstance(values, bool):
                 continue
             for i, value in enumerate(values if isinstance(values, tuple) else (values,)):
-                if not low <= float(value) < high:
+                if value is not None and not low <= float(value) < high:
                     label = _LABELS.get(name, name)
                     at = f" at index {i}" if isinstance(values, tuple) else ""
                     bound = f"from {low}" + (f" to below {high}" if high != np.inf else "")
@@ -126,6 +127,14 @@ class Optimizer:
         if hooks:
             for hook in list(hooks["pre"].values()):
                 hook(self, (closure,) if closure is not None else (), {})
+        loss = self._run(closure)
+        if hooks:
+            for hook in list(hooks["post"].values()):
+                hook(self, (closure,) if closure is not None else (), {})
+        return loss
+
+    def _run(self, closure: Callable | None) -> Any:
+        """The step itself, between the hooks."""
         loss = None
         if closure is not None:
             with enable_grad():
@@ -136,14 +145,11 @@ class Optimizer:
                 self._step_group(group)
         finally:
             backend.restore(token)
-        if hooks:
-            for hook in list(hooks["post"].values()):
-                hook(self, (closure,) if closure is not None else (), {})
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
         decoupled = self.decoupled or group.get("decoupled_weight_decay", False)
-        decay = 0 if decoupled else group.get("weight_decay", 0)
+        decay = 0 if decoupled or self.decoupled is None else group.get("weight_decay", 0)
         shrink = 1 - float(group["lr"]) * group["weight_decay"] if decoupled and group["weight_decay"] else 1
         maximize = group.get("maximize", False)
         for p in group["params"]:
@@ -165,11 +171,14 @@ class Optimizer:
 
     def _scratch(self, xp: Any, like: Any, purpose: str = "") -> Any:
         """An array of the shape and dtype of `like` to compute in; its contents last until the next parameter's turn."""
-        key = type(like), like.dtype, purpose
-        flat = self._room.get(key)
-        if flat is None or flat.size < like.size:
-            flat = self._room[key] = xp.empty(like.size, like.dtype)
-        return flat[:like.size].reshape(like.shape)
+        kind = type(like), like.dtype.char, purpose
+        ready = self._room.get((kind, like.shape))
+        if ready is None:
+            flat = self._room.get(kind)
+            if flat is None or flat.size < like.size:
+                flat = self._room[kind] = xp.empty(like.size, like.dtype)
+            ready = self._room[kind, like.shape] = flat[:like.size].reshape(like.shape)
+        return ready
 
     def _begin(self, xp: Any, p: Any, state: dict[str, Any], *names: str) -> tuple[float, list[Any]]:
         """Count a step, and give its number and the arrays of the buffers `names`, zeros at first."""

@@ -10,7 +10,7 @@ from ..autograd.grad_mode import no_grad
 from ..autograd.node import Handle
 from ..tensor import Tensor
 from .hooks import Hookable
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 
 _EXTRA = "_extra_state"
 
@@ -150,6 +150,8 @@ class Stateful(Hookable):
             if not isinstance(source, Tensor):
                 error_msgs.append(f'While copying the parameter named "{key}", expected ndl.Tensor or Tensor-like '
                                   f"object from checkpoint but received {type(source)}")
+                continue
+            if is_lazy(tensor) and is_lazy(source):  # nothing there yet, on either side
                 continue
             if not tensor.shape and source.shape == (1,):  # as very old checkpoints have it
                 source = source[0]

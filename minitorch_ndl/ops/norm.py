@@ -96,7 +96,8 @@ class standardize:
             if through:
                 rest = tuple(i for i in axes if i not in shared)
                 n = g.dtype.type(count(g.shape, axes))
-                grad += xp.multiply(normal, _weighted(xp, products, w, rest) * scale / -n, out=part)
+                spare = part if products is not part else None  # with nothing summed, that is the gradient of weight
+                grad += xp.multiply(normal, _weighted(xp, products, w, rest) * scale / -n, out=spare)
                 if center:
                     grad -= _weighted(xp, sums, w, rest) * scale / n
             of_input = grad.astype(dtype, copy=False)
@@ -141,11 +142,11 @@ def _same_dtype(name: str, input: Tensor, *others: Any) -> None:
 # --- over the batch ---------------------------------------------------------------------------------------------------
 
 
-def _channel_sizes(name: str, channels: int, **given: Any) -> None:
+def _channel_sizes(name: str, sizes: Shape, channels: int, **given: Any) -> None:
     for what, value in given.items():
         if value is not None and value._array.size != channels:
-            raise RuntimeError(f"{name}: {what} should contain {channels} elements not {value._array.size}; the input has "
-                               f"{channels} channels (its second dimension)")
+            raise RuntimeError(f"{name}: {what} should contain {channels} elements not {value._array.size}; the input "
+                               f"{tuple(sizes)} has {channels} channels (its second dimension)")
         if value is not None and what.startswith("running") and value.requires_grad:
             raise RuntimeError(f"{name} is not differentiable with respect to argument '{what}'. This input cannot have "
                                f"requires_grad True.")
@@ -169,7 +170,7 @@ def _normalized(name: str, input: Tensor, weight: Any, bias: Any, running_mean: 
         for what, value in (("running_mean", running_mean), ("running_var", running_var)):
             if value is None:
                 raise RuntimeError(f"{name}: {what} must be defined in evaluation mode")
-    _channel_sizes(name, channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _channel_sizes(name, sizes, channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if (running_mean is None) != (running_var is None):
         raise ValueError(f"{name}: running_mean and running_var must either both be None or neither be None")
     if eps < 0:

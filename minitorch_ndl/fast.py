@@ -53,12 +53,12 @@ def layering(op: Op) -> Callable:
         return general(op)
     kernels, slow, saves, fill, count = op.kernels, op.slow, bool(op.saves), op.signature.fill, len(op.signature.names)
     places = [(i, op.signature.optional(i), i in op.promoted, i in op.differentiable) for i in op.arrays]
+    rules: dict[tuple, Any] = {}
 
     def run(*args: Any) -> Tensor:
         if len(args) != count:
             args = fill(args)
-        recording, dtype, x = mode.enabled, None, None
-        values, edges, positions = list(args), [], []
+        values, wanted, edges, recording, x = list(args), (), (), mode.enabled, None
         for i, optional, promoted, differentiable in places:
             value = args[i]
             if value is None and optional:
@@ -67,8 +67,8 @@ def layering(op: Op) -> Callable:
                 return dispatch(op, args)
             values[i] = array = value._array
             if promoted:
-                if dtype is None:
-                    dtype, x = array.dtype, array
+                if x is None:
+                    x, dtype = array, array.dtype
                 elif array.dtype is not dtype:
                     return dispatch(op, args)
             if recording and differentiable:
@@ -76,9 +76,9 @@ def layering(op: Op) -> Callable:
                 if edge is None and value._requires_grad:
                     edge = value
                 if edge is not None:
-                    edges.append(edge)
-                    positions.append(i)
-        if type(x) is not ndarray or dtype.kind in slow or Anomaly.enabled or (positions and dtype.kind != "f"):
+                    edges += (edge,)
+                    wanted += (i,)
+        if type(x) is not ndarray or dtype.kind in slow or Anomaly.enabled or (wanted and dtype.kind != "f"):
             return dispatch(op, args)
         token = hush()
         try:
@@ -87,20 +87,24 @@ def layering(op: Op) -> Callable:
             raise explained(op, values, error) from None
         finally:
             restore(token)
-        extras = ()
+        extras: Sequence[Any] = ()
         if saves:
             out, *extras = out
-        result = wrap(out if type(out) is ndarray else backend.as_array(out, x))
-        if positions and result._array.dtype.kind == "f":
-            node, rule = new(Node), op.rule(tuple(positions))
-            node.rule, node.edges, node.number = rule, tuple(edges), next_number()
+        result = new(Tensor)
+        result._array = out = out if type(out) is ndarray else backend.as_array(out, x)
+        result._edge = result._counter = result._view = None
+        if wanted and out.dtype.kind == "f":
+            rule = rules.get(wanted)
+            if rule is None:
+                rule = rules[wanted] = op.rule(wanted)
+            result._edge = node = new(Node)
+            node.rule, node.edges, node.number = rule, edges, next_number()
             if op.broadcasts:
-                shapes = tuple([values[i].shape for i in positions])
-                if any(s != result._array.shape for s in shapes):
+                shapes = tuple([values[i].shape for i in wanted])
+                if any(s != out.shape for s in shapes):
                     node.shapes = shapes
-            node.saved = rule.save((*values, result._array, *extras))
+            node.saved = rule.save((*values, out, *extras))
             rule.guard(node, args, result)
-            result._edge = node
         return result
 
     return run

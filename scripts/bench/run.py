@@ -75,11 +75,12 @@ def report(workload, threads, workers):
     for name, worker in workers.items():
         if any(abs(a - b) > 1e-4 * max(1, abs(b)) for a, b in zip(reference, worker.losses)):
             sys.exit(f"bench: {workload}: the losses of ndl, {reference}, and {name}, {worker.losses}, differ")
-    times = {n: [r["wall"] for r in w.rounds] for n, w in workers.items()}
-    medians = {n: statistics.median(t) for n, t in times.items()}
-    ratio = lambda n: f"{medians['ndl'] / medians[n]:.2f}" if n in medians else "-"
+    # On one thread the processor's time, which others on the machine disturb less; on several the clock's.
+    times = {n: [r["cpu" if threads == 1 else "wall"] for r in w.rounds] for n, w in workers.items()}
+    # Round by round, since neighbours in time saw the same machine.
+    ratio = lambda n: f"{statistics.median(a / b for a, b in zip(times['ndl'], times[n])):.2f}" if n in times else "-"
     memory = ", ".join(f"{workers[n].rounds[-1]['memory'] / 1024:.0f} MB" for n in ("ndl", "torch") if n in workers)
-    print(f"| {workload.upper()} | {threads} | {1e3 * medians['ndl']:.3f} ms ({1e3 * min(times['ndl']):.3f}) | "
+    print(f"| {workload.upper()} | {threads} | {1e3 * statistics.median(times['ndl']):.3f} ms ({1e3 * min(times['ndl']):.3f}) | "
           f"{ratio('torch')} | {ratio('numpy')} | {memory} |", flush=True)
 
 

@@ -39,8 +39,9 @@ def build(torch):
 
 
 def by_hand():
+    # The weights lie as nn.Linear's do, (out, in): the same work. Kept as (in, out), where BLAS reads them in order, this
+    # loop takes about 5 % less.
     xs, ys, w1, w2 = _start()
-    w1, w2 = np.ascontiguousarray(w1.T), np.ascontiguousarray(w2.T)
     rows, scale = np.arange(100), np.float32(0.1)
     at = 0
 
@@ -48,9 +49,9 @@ def by_hand():
         nonlocal at
         at = (at + 1) % len(xs)
         x, y = xs[at], ys[at]
-        h = x @ w1
+        h = x @ w1.T
         np.maximum(h, 0, out=h)
-        z = h @ w2
+        z = h @ w2.T
         z -= z.max(axis=1, keepdims=True)
         true = z[rows, y]
         np.exp(z, out=z)
@@ -59,9 +60,9 @@ def by_hand():
         z /= sums
         z[rows, y] -= 1
         z /= 100
-        dh = z @ w2.T
+        dh = z @ w2
         dh *= h > 0
-        dw2, dw1 = h.T @ z, x.T @ dh
+        dw2, dw1 = z.T @ h, dh.T @ x
         dw1 *= scale
         dw2 *= scale
         np.subtract(w1, dw1, out=w1)

@@ -9,18 +9,38 @@ tensor([2., 4.])
 
 __version__ = "0.1.0"
 
+import importlib as _importlib
+import sys as _sys
+from typing import Any as _Any
+
 from . import (
+    amp as amp,
     autograd as autograd,
     cuda as cuda,
+    distributions as distributions,
     dtypes as _dtypes,
+    func as func,
+    jit as jit,
     linalg as linalg,
     nn as nn,
     ops as ops,
     optim as optim,
+    profiler as profiler,
     random as random,
+    serialization as serialization,
     special as special,
     utils as utils,
+    version as version,
 )
+from .absent import (
+    accelerator as accelerator,
+    backends as backends,
+    compiler as compiler,
+    distributed as distributed,
+    mps as mps,
+    xpu as xpu,
+)
+from .amp import autocast as autocast, is_autocast_enabled as is_autocast_enabled
 from .autograd.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -40,7 +60,24 @@ from .dtypes import (
     set_default_dtype as set_default_dtype,
 )
 from .faces import FACES as _FACES
+from .func import vmap as vmap
 from .printing import get_printoptions as get_printoptions, set_printoptions as set_printoptions
+from .serialization import load as load, save as save
+from .settings import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+    compile as compile,
+    get_default_device as get_default_device,
+    get_float32_matmul_precision as get_float32_matmul_precision,
+    get_num_interop_threads as get_num_interop_threads,
+    get_num_threads as get_num_threads,
+    is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+    set_default_device as set_default_device,
+    set_float32_matmul_precision as set_float32_matmul_precision,
+    set_flush_denormal as set_flush_denormal,
+    set_num_interop_threads as set_num_interop_threads,
+    set_num_threads as set_num_threads,
+    use_deterministic_algorithms as use_deterministic_algorithms,
+)
 from .tensor import Size as Size, Tensor as Tensor
 
 # Every operation, by the name that torch gives it.
@@ -50,3 +87,9 @@ globals().update({t.name.rstrip("_"): t for t in _dtypes.ALL})
 half, float, double = _dtypes.float16, _dtypes.float32, _dtypes.float64
 short, int, long = _dtypes.int16, _dtypes.int32, _dtypes.int64
 cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
+
+
+def __getattr__(name: str) -> _Any:
+    if name in ("compat", "multiprocessing", "vision"):  # take long to import, and few ask for them
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=_sys.modules[__name__])

@@ -22,7 +22,18 @@ from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
 new = object.__new__
-OPS: dict[str, Op] = {}
+
+
+class _Names(dict):
+    """The operations by name. To define one again in its own module is fine; to take another's name is a mistake."""
+
+    def __setitem__(self, name: str, op: Op) -> None:
+        if name in self and self[name].kernel.__module__ != op.kernel.__module__:
+            raise ValueError(f"op {name!r}: {self[name].kernel.__module__} has defined an operation of that name already.")
+        super().__setitem__(name, op)
+
+
+OPS: dict[str, Op] = _Names()
 
 
 class Op:

@@ -280,7 +280,8 @@ def publish(name: str, signature: Signature, run: Callable, *, on: str, aliases:
         dress(call_in_place, name + "_", on, f"In-place version of `{name}`: writes the result into this tensor.",
               documented, signature)
         for spelling in (name, *aliases):
-            setattr(Tensor, spelling + "_", call_in_place)
+            if "method" in places or "in-place" in places:
+                setattr(Tensor, spelling + "_", call_in_place)
             if "functional" in places:
                 FACES["functional"][spelling + "_"] = call_in_place
     return call

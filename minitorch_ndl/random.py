@@ -137,7 +137,7 @@ class Generator:
     def __reduce__(self) -> tuple:
         return type(self), (str(self.device),), self._state()
 
-    __setstate__ = set_state
+    __setstate__ = lambda self, state: self.set_state(state[-1] if isinstance(state, tuple) else state)  # torch's: a triple
 
     # Words, and uniforms on [0, 1). The caller holds the lock.
 

@@ -1,6 +1,7 @@
 """Train a two-layer classifier on MNIST: Linear, ReLU, Linear, SoftmaxLoss, SGD.
 
     python scripts/train_mnist.py --epochs 5 --lr 0.1
+    python scripts/train_mnist.py --save mnist.pt --resume mnist.pt    # may be stopped at any moment and started again
 
 MNIST is looked for in --data-dir, in the folder that MINITORCH_NDL_DATA names, or in data/, and downloaded if it is in
 none of them. Without a network, digits that the package draws itself take its place, and the script says so.
@@ -8,6 +9,7 @@ none of them. Without a network, digits that the package draws itself take its p
 
 import argparse
 import math
+import pickle
 import sys
 import time
 from pathlib import Path
@@ -53,6 +55,9 @@ def parse_arguments():
     add("--momentum", type=float, default=0.9, metavar="X", help="momentum of SGD")
     add("--weight-decay", type=float, default=1e-5, metavar="X", help="weight decay of SGD")
     add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same weights")
+    add("--save", metavar="FILE", type=Path, help="write a checkpoint to FILE after each epoch")
+    add("--resume", metavar="FILE", type=Path, help="go on from this checkpoint, to the weights that a run without a "
+        "break would reach; the other options must be the same. If it is --save's FILE, it need not be there yet")
     add("--quiet", action="store_true", help="print the final table only")
     return parser.parse_args()
 
@@ -112,6 +117,34 @@ def evaluate(model, loss_function, dataset):
     return total / len(dataset), correct / len(dataset)
 
 
+def save_checkpoint(args, epoch, model, optimizer):
+    """All that the epochs to come depend on. The order of the images comes from the random numbers."""
+    ndl.save({"options": training_options(args), "epoch": epoch, "model": model.state_dict(),
+              "optimizer": optimizer.state_dict(), "random": ndl.get_rng_state()}, args.save)
+
+
+def load_checkpoint(args, model, optimizer):
+    """Take up the run where the checkpoint left it; returns how many epochs are done."""
+    try:
+        saved = ndl.load(args.resume)
+    except FileNotFoundError:
+        if args.resume == args.save:
+            return 0
+        raise
+    different = [f"--{name.replace('_', '-')} {value}" for name, value in saved["options"].items()
+                 if value != getattr(args, name)]
+    if different:
+        raise ValueError(f"{args.resume} is from a run with {', '.join(different)}. Give the same options.")
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    ndl.set_rng_state(saved["random"])
+    return saved["epoch"]
+
+
+def training_options(args):
+    return {name: value for name, value in vars(args).items() if name not in ("data_dir", "save", "resume", "quiet")}
+
+
 def report(model, loss_function, train, test, data, epochs_done, epochs, seconds):
     train_loss, train_accuracy = evaluate(model, loss_function, train)
     test_loss, test_accuracy = evaluate(model, loss_function, test)
@@ -142,16 +175,19 @@ def main():
     loss_function = nn.SoftmaxLoss()
     try:
         optimizer = optim.SGD(model.parameters(), args.lr, args.momentum, weight_decay=args.weight_decay)
-    except ValueError as error:
+        done = load_checkpoint(args, model, optimizer) if args.resume else 0
+    except (ValueError, OSError, RuntimeError, pickle.UnpicklingError) as error:
         sys.exit(f"train_mnist: {error}")
 
-    done, status, start = 0, 0, time.perf_counter()
+    status, start = 0, time.perf_counter()
     try:
-        for epoch in range(args.epochs):
+        for epoch in range(done, args.epochs):
             for group in optimizer.param_groups:
                 group["lr"] = args.lr * (1 - epoch / args.epochs)
             train_epoch(model, loss_function, optimizer, loader, f"epoch {epoch + 1}/{args.epochs}", show)
             done += 1
+            if args.save:
+                save_checkpoint(args, done, model, optimizer)
     except KeyboardInterrupt:
         print("\nInterrupted; this is what was reached:")
         status = 130

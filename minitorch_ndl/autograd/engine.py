@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend, errors, malloc
+from ..sums import total
 from ..tensor import Tensor, counter, wrap
 from .grad_mode import Anomaly, mode
 from .node import Node, Output
@@ -204,7 +205,9 @@ def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
     extra = len(grad.shape) - len(shape)
     axes = tuple(range(extra)) + tuple(
         i + extra for i, n in enumerate(shape) if n == 1 and grad.shape[i + extra] != 1)
-    return grad.sum(axes).reshape(shape) if axes else grad
+    if not axes:
+        return grad
+    return (grad.sum(axes) if isinstance(grad, Tensor) else total(backend.of_type(type(grad)).xp, grad, axes)).reshape(shape)
 
 
 def _is_fresh(grad: Any, g: Any, saved: Any, results: Sequence[Any]) -> bool:

@@ -86,6 +86,32 @@ def download(folder: Path, urls: Sequence[str], *, patience: float | None = None
                 path.rmdir()
 
 
+def fetch(urls: Sequence[str], path: Path, md5: str, quiet: bool = False) -> str:
+    """Downloads one file, of up to a gigabyte, from the first of `urls` that gives it intact; returns that one.
+
+    Raises `DownloadError` when none does. The file appears at `path` when it is whole.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    failures = ""
+    for url in urls if os.environ.get("MINITORCH_NDL_MIRRORS") != "" else ():  # set but empty: stay offline
+        digest = hashlib.md5(usedforsecurity=False)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with open(temporary, "wb") as file, tqdm(desc=path.name, unit="B", unit_scale=True, disable=quiet or None) as bar:
+                for chunk in _receive(url, PATIENCE, bar, limit=1 << 30):
+                    file.write(chunk)
+                    digest.update(chunk)
+            if digest.hexdigest() != md5:
+                raise _MirrorFailed(f"not the published file: MD5 {digest.hexdigest()}, expected {md5}")
+            os.replace(temporary, path)
+            return url
+        except _MirrorFailed as failure:
+            failures += f"\n  {url}: {failure}"
+        finally:
+            temporary.unlink(missing_ok=True)
+    raise DownloadError(failures or " there is no mirror to try.")
+
+
 def _fetch_all(folder: Path, urls: Sequence[str], patience: float, quiet: bool) -> str:
     left = list(urls)
     failures = ""
@@ -123,7 +149,7 @@ def _check(path: Path, sha256: str) -> None:
         raise _MirrorFailed(f"{path.name} is not MNIST's: SHA-256 {got[:12]}..., expected {sha256[:12]}...")
 
 
-def _receive(url: str, patience: float, bar: tqdm) -> Iterator[bytes]:
+def _receive(url: str, patience: float, bar: tqdm, limit: int = _LIMIT) -> Iterator[bytes]:
     """Yields what the server sends, and moves the bar. `_MirrorFailed` after `patience` s without progress.
 
     The network lives on a thread of its own: looking up a name, a TLS handshake or headers that come letter
@@ -173,8 +199,8 @@ def _receive(url: str, patience: float, bar: tqdm) -> Iterator[bytes]:
                 return
             total += len(item)
             since_progress += len(item)
-            if total > _LIMIT:
-                raise _MirrorFailed(f"sent more than {_LIMIT:,} bytes")
+            if total > limit:
+                raise _MirrorFailed(f"sent more than {limit:,} bytes")
             if since_progress >= _PROGRESS:
                 since_progress, progress_at = 0, time.monotonic()
             bar.update(len(item))

@@ -9,8 +9,8 @@ FAMILIES = (
     "shape", "region", "rearrange", "index", "brackets", "data", "creation", "memory", "convert", "legacy", "randoms",
     "unary", "binary", "ternary", "compare", "special", "exotic", "activation", "reduce", "scan", "order", "join",
     "gather", "combine", "search", "matmul", "einsum", "affine", "solve", "decompositions", "magnitude", "linalg",
-    "dropout", "loss", "loss_margin", "loss_ctc", "embedding", "pad", "conv", "pool", "pool_adaptive", "norm",
-    "attention", "distance", "protocol",
+    "dropout", "loss", "loss_margin", "loss_ctc", "embedding", "embedding_bag", "pad", "conv", "pool", "pool_adaptive", "norm",
+    "attention", "recurrent", "resample", "grid", "patches", "distance", "windows", "sundries", "unsupported", "protocol",
 )
 
 for _family in FAMILIES:

@@ -197,8 +197,13 @@ def threshold(xp, input, threshold: float, value: float, inplace: bool = False):
 
 def _elu_gradient(g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
     steepest = alpha * scale * input_scale
-    slope = F.exp(F.clamp(input, None, 0.0) * input_scale) * steepest
-    return g * slope if steepest == scale else F.bend(g * slope, input <= 0, 1, scale / steepest)
+    below = F.where(input < 0, input, 0.0)
+    slope = F.exp(below if input_scale == 1 else below * input_scale)
+    if steepest != 1:
+        slope = slope * steepest
+    if steepest != scale:
+        slope = slope + F.to_dtype(~(input <= 0), input.dtype) * (scale - steepest)
+    return g * slope
 
 
 @op(input=_elu_gradient, on="", out=False, inplace=True, check=refuse("biu", "elu"))

@@ -15,10 +15,10 @@ from ..composite import composite
 from ..faces import F
 from ..fused import fused
 from ..random import default_generator
+from ..sums import total
 from ..tensor import Tensor, wrap
 from .rearrange import broadcast_shapes
 from .special import single
-from .sums import total
 
 
 def _attended(query, key, value, mask, noise, is_causal, scale):

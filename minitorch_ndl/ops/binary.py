@@ -354,11 +354,13 @@ def logaddexp(xp, input, other):
 
 def _logadd(xp: Any, x: Any, y: Any, exp: Any, scale: float) -> Any:
     """The larger one + scale * log(1 + exp(smaller - larger))."""
-    top, small = xp.maximum(x, y), exp(-xp.abs(x - y))
-    sum = small + 1
-    log = xp.log(sum)  # what `sum` lost of `small` comes back in first order: log1p in half the time
-    log += (small - (sum - 1)) / sum
-    out = top + (log if scale == 1 else log * scale)
+    top = xp.maximum(x, y)
+    out = xp.subtract(x, y, xp.empty_like(top))
+    xp.negative(xp.absolute(out, out), out)
+    xp.log1p(exp(out, out), out)
+    if scale != 1:
+        out *= scale
+    out += top
     lost = out != out
     return xp.where(lost, top, out) if lost.any() else out  # inf - inf
 

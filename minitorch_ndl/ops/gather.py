@@ -97,7 +97,7 @@ def gather(xp, input, dim: int, index, *, sparse_grad: bool = False):
     if input.ndim == 1:
         return input[index]
     if input.flags.c_contiguous and index.size > _SMALL:
-        return input.reshape(-1)[flat_places(xp, input.shape, at, index)]
+        return input.reshape(-1).take(flat_places(xp, input.shape, at, index), mode="clip")  # all are inside: no check
     try:
         return input[_grid(xp, at, index)]
     except IndexError:

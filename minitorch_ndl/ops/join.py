@@ -32,7 +32,8 @@ def _cat_gradient(g: Any, tensors_shape: Any, dim: int) -> list[Any]:
     return grads
 
 
-@op(tensors=_cat_gradient, promote="number", broadcasts=False, aliases=("concat", "concatenate"), out="apart")
+@op(tensors=_cat_gradient, promote="number", broadcasts=False, on="torch", out="apart",
+    aliases=("concat", "concatenate"))
 def cat(xp, tensors: Arrays, dim: int = 0):
     """The tensors one after another along `dim`. Their other sizes must agree; empty 1-d tensors are left out.
 
@@ -71,7 +72,7 @@ def _do_not_join(arrays: Sequence[Any], first: Sizes, at: int) -> RuntimeError:
     return RuntimeError(f"cat: shapes {', '.join(str(a.shape) for a in arrays)} do not join along dimension {at}")
 
 
-@op(tensors=lambda g, tensors_shape, dim: list(F.unbind(g, dim)), promote="number", broadcasts=False)
+@op(tensors=lambda g, tensors_shape, dim: list(F.unbind(g, dim)), promote="number", broadcasts=False, on="torch")
 def stack(xp, tensors: Arrays, dim: int = 0):
     """Tensors of one shape, one after another along a new dimension `dim`.
 

@@ -6,6 +6,7 @@ are in `loss_margin.py` and `loss_ctc.py`.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -380,8 +381,11 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
 def bowl(xp, input, beta: float):
     """|x| with a round bottom: x² / (2 beta) below beta, |x| - beta / 2 above."""
     size = xp.abs(input)
-    low = xp.minimum(size, beta)
-    return low * (size - 0.5 * low) * (1 / beta)
+    low = size.clip(0, beta)
+    size -= 0.5 * low
+    size *= low
+    size *= 1 / beta
+    return size
 
 
 @composite(on="functional", out=False)
@@ -422,7 +426,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     on="", out=False, promote="same", broadcasts=True)
 def surprise(xp, input, target):
     """-t log x - (1 - t) log(1 - x), where logarithms end at -100."""
-    return (target - 1) * xp.maximum(xp.log1p(-input), -100) - target * xp.maximum(xp.log(input), -100)
+    return (target - 1) * xp.log1p(-input).clip(-100, 0) - target * xp.log(input).clip(-100, 0)
 
 
 @composite(on="functional", out=False)
@@ -459,7 +463,7 @@ def surprise_of_logits(xp, input, target):
     xp.negative(t, t)
     xp.exp(t, t)
     xp.log1p(t, t)
-    t += xp.maximum(input, 0)
+    t += input.clip(0, math.inf)
     return t - input * target
 
 

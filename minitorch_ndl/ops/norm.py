@@ -19,10 +19,10 @@ from ..autograd.grad_mode import no_grad
 from ..composite import composite
 from ..faces import F
 from ..fused import fused
+from ..sums import total
 from ..tensor import Tensor, wrap
 from .reduce import count
 from .special import single
-from .sums import total
 
 Axes = tuple  # over which the mean is taken
 Shape = tuple  # of weight and bias beside the input: (1, C, 1, 1), say

@@ -16,9 +16,9 @@ from ..autograd.grad_mode import mode
 from ..composite import composite
 from ..faces import F
 from ..op import op
+from ..sums import total
 from ..tensor import Tensor
 from .special import single
-from .sums import total
 
 Ints = tuple  # one number for each spatial dimension
 

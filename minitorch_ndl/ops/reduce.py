@@ -9,9 +9,9 @@ from .. import errors
 from ..composite import composite
 from ..faces import F, named_result
 from ..op import op
+from ..sums import total
 from ..tensor import Tensor
 from .shape import normal_dim
-from .sums import total
 
 Dims = object  # an int, a sequence of ints, or None
 
@@ -116,6 +116,12 @@ def prod(xp, input, dim: int | None = None, keepdim: bool = False, *, dtype: obj
         flat, whole = input.reshape(-1), input.size // 256 * 256  # products side by side, then one of those
         out = flat[:whole].reshape(256, -1).prod(0, dtype=kind).prod() * flat[whole:].prod(dtype=kind)
         return out.reshape((1,) * input.ndim) if keepdim else out
+    if axes == (input.ndim - 1,) and input.dtype == kind:
+        while input.shape[-1] >= 32:  # each row's first half times its second half: faster than element by element
+            half = input.shape[-1] // 2
+            rest = input[..., 2 * half:]
+            input = input[..., :half] * input[..., half:2 * half]
+            input[..., :rest.shape[-1]] *= rest
     return input.prod(axes, dtype=kind, keepdims=keepdim)
 
 

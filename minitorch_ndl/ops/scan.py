@@ -9,10 +9,10 @@ from ..composite import composite
 from ..dtypes import finfo
 from ..faces import F
 from ..op import op
+from ..sums import running_total
 from ..tensor import Tensor
 from .reduce import products_before
 from .shape import normal_dim
-from .sums import running_total
 
 
 def _result_dtype(xp: Any, input: Any, dtype: Any, name: str) -> Any:

@@ -322,7 +322,7 @@ def polygamma_by_order(n: int, input):
     return F.polygamma(input, n)
 
 
-@composite(aliases=("multigammaln",), inplace=True)
+@composite(inplace=True)
 def mvlgamma(input, p: int):
     """The logarithm of the multivariate gamma function of dimension p."""
     if p < 1:

@@ -159,3 +159,31 @@ class RAdam(Optimizer):
         else:
             xp.multiply(m, rate, out=scratch)
         p -= scratch
+
+
+class SparseAdam(Optimizer):
+    """Adam for gradients of which most rows are zero, as of an embedding: only the other rows, and their averages, move.
+
+    Gradients are dense tensors here, whose zero rows are passed over.
+    https://pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html
+    """
+
+    def __init__(self, params: Any, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
+                 maximize: bool = False):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
+
+    ranges = {name: (math.nextafter(0.0, 1.0), math.inf) for name in ("lr", "eps")}
+
+    def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
+        if "step" not in state:
+            state.update(step=0, exp_avg=wrap(xp.zeros_like(p)), exp_avg_sq=wrap(xp.zeros_like(p)))
+        rows = g.reshape(len(g), -1).any(1) if g.ndim else ...
+        g, m, v = g[rows], state["exp_avg"]._array[rows], state["exp_avg_sq"]._array[rows]
+        if not g.size:
+            return
+        state["step"] += 1
+        beta1, beta2 = group["betas"]
+        _averages(xp, g, m, v, (beta1, beta2), xp.empty_like(g))
+        state["exp_avg"]._array[rows], state["exp_avg_sq"]._array[rows] = m, v
+        rate = float(group["lr"]) * math.sqrt(1 - beta2 ** state["step"]) / (1 - beta1 ** state["step"])
+        p[rows] -= rate * m / (xp.sqrt(v) + group["eps"])

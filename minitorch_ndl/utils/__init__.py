@@ -1,3 +1,3 @@
-"""Helpers around training: `utils.data`."""
+"""Helpers around training: `utils.data`, `utils.checkpoint`."""
 
-from . import data as data
+from . import checkpoint as checkpoint, data as data

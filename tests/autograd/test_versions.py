@@ -18,7 +18,7 @@ ARGUMENTS = {
     "scatter_add_": (0, PLACES, ONES), "scatter_reduce_": (0, PLACES, ONES, "sum"), "fill_diagonal_": (1.0,),
     "addr_": (ndl.ones(2, dtype=ndl.float64), ndl.ones(3, dtype=ndl.float64)),
     "addmm_": (ndl.ones(2, 2, dtype=ndl.float64), ONES), "addbmm_": (ndl.ones(1, 2, 2, dtype=ndl.float64), ONES[None]),
-    "renorm_": (2, 0, 0.5), "polygamma_": (1,), "mvlgamma_": (1,), "multigammaln_": (1,), "threshold_": (0.5, 0.0),
+    "renorm_": (2, 0, 0.5), "polygamma_": (1,), "mvlgamma_": (1,),
     "geometric_": (0.5,), "map_": (ONES, lambda a, b: a + b), "apply_": (lambda a: a + 1,), "ldexp_": (ndl.ones(2, 3),),
     "logit_": (0.1,), "igamma_": (ONES,), "igammac_": (ONES,),
 }

@@ -18,6 +18,8 @@ def draw(*shape, seed=1):
 
 # --- interpolate ------------------------------------------------------------------------------------------------------
 
+# Not such as 1.1, that make no element more: where these are passed on, torch's gradient is another map's than its result's.
+FACTORS = (0.45, 1.7, 2.4)
 SIZES = {1: (7,), 2: (5, 8), 3: (3, 4, 5)}
 MODES = [("nearest", 1), ("nearest", 2), ("nearest", 3), ("nearest-exact", 1), ("nearest-exact", 2), ("nearest-exact", 3),
          ("linear", 1), ("bilinear", 2), ("trilinear", 3), ("bicubic", 2), ("area", 1), ("area", 2), ("area", 3)]
@@ -31,16 +33,16 @@ def test_interpolate(mode, dims, corners):
     calls += [{"size": 6}, {"size": SIZES[dims]}]
     for recompute in (None, True):
         calls += [{"scale_factor": f, "recompute_scale_factor": recompute} for f in (
-            2, 0.5, 1.0, 1.7, tuple(float(f) for f in random.uniform(0.4, 2.5, dims)))]
+            2, 0.5, 1.0, 1.7, FACTORS[:dims], FACTORS[-dims:])]
     for options in calls:
-        check(lambda lib, x: lib.nn.functional.interpolate(x, mode=mode, align_corners=corners, **options), [x])  # noqa: B023
+        check(lambda lib, x: lib.nn.functional.interpolate(x, mode=mode, align_corners=corners, **options), [x])
 
 
 @pytest.mark.parametrize("mode, corners", list(itertools.product(["bilinear", "bicubic"], [False, True])))
 def test_antialias(mode, corners):
     x = draw(2, 3, 9, 12)
     for size in ((4, 5), (3, 20), (1, 1), (9, 7), (20, 25)):
-        check(lambda lib, x: lib.nn.functional.interpolate(x, size, mode=mode, align_corners=corners, antialias=True), [x])  # noqa: B023
+        check(lambda lib, x: lib.nn.functional.interpolate(x, size, mode=mode, align_corners=corners, antialias=True), [x])
     check(lambda lib, x: lib.nn.functional.interpolate(x, scale_factor=0.4, mode=mode, antialias=True), [x])
 
 
@@ -52,11 +54,11 @@ def test_nearest_rounds_as_torch():
     for dtype in ("float32", "float64"):
         for n, m in itertools.product((1, 3, 7, 10, 64), (1, 2, 5, 9, 33, 100, 177)):
             x = np.arange(n, dtype=dtype).reshape(1, 1, n)
-            check(lambda lib, x: lib.nn.functional.interpolate(x, m), [x], grad=False)  # noqa: B023
-            check(lambda lib, x: lib.nn.functional.interpolate(x, m, mode="nearest-exact"), [x], grad=False)  # noqa: B023
-        for n, f in itertools.product((3, 7, 11), (0.3, 1.3, 2.7, 3.1)):
+            check(lambda lib, x: lib.nn.functional.interpolate(x, m), [x], grad=False)
+            check(lambda lib, x: lib.nn.functional.interpolate(x, m, mode="nearest-exact"), [x], grad=False)
+        for n, f in itertools.product((4, 7, 11), (0.3, 1.3, 2.7, 3.1)):
             x = np.arange(n, dtype=dtype).reshape(1, 1, n)
-            check(lambda lib, x: lib.nn.functional.interpolate(x, scale_factor=f), [x], grad=False)  # noqa: B023
+            check(lambda lib, x: lib.nn.functional.interpolate(x, scale_factor=f), [x], grad=False)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
@@ -65,7 +67,7 @@ def test_dtypes(dtype):
     tolerance = {"float32": 1e-5, "float16": 2e-3, "uint8": 0}[dtype]
     for mode in ("nearest", "bilinear", "bicubic"):
         for size in ((5, 7), (20, 31)):
-            check(lambda lib, x: lib.nn.functional.interpolate(x, size, mode=mode), [x], rtol=tolerance,  # noqa: B023
+            check(lambda lib, x: lib.nn.functional.interpolate(x, size, mode=mode), [x], rtol=tolerance,
                   atol=tolerance * 10, second=False)
     if dtype != "float16":
         check(lambda lib, x: lib.nn.functional.interpolate(x, (5, 7), mode="bilinear", antialias=True), [x], rtol=tolerance,
@@ -111,7 +113,7 @@ def test_grid_sample_has_second_gradients():  # torch has none here
     for mode in ("bilinear", "bicubic"):
         leaves = [ndl.from_numpy(a.copy()).requires_grad_() for a in (x, grid)]
         assert ndl.autograd.gradgradcheck(
-            lambda x, g: ndl.nn.functional.grid_sample(x, g, mode, align_corners=False), leaves)  # noqa: B023
+            lambda x, g: ndl.nn.functional.grid_sample(x, g, mode, align_corners=False), leaves)
 
 
 @pytest.mark.parametrize("size, corners", list(itertools.product([(2, 3, 4, 5), (2, 1, 3, 1), (2, 1, 2, 3, 4)], [None, False, True])))
@@ -133,7 +135,7 @@ def test_no_argument_for_corners_warns():
 @pytest.mark.parametrize("seed", range(12))
 def test_unfold_and_fold(seed):
     random = np.random.RandomState(seed)
-    pick = lambda low, high: tuple(int(v) for v in random.randint(low, high, 2))  # noqa: E731
+    pick = lambda low, high: tuple(int(v) for v in random.randint(low, high, 2))
     kernel, options = pick(1, 4), {"dilation": pick(1, 3), "padding": pick(0, 3), "stride": pick(1, 4)}
     size = tuple(int(v) for v in random.randint(6, 9, 2))
     batch = (2,) if seed % 3 else ()

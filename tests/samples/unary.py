@@ -70,6 +70,7 @@ SAMPLES = {
     **{name: [Sample((x,), reference=f)] for name, (x, f) in STEPS.items()},
     **{name: [Sample((MIXED,), reference=f, grad=False), Sample((INTS,), reference=f, grad=False)]
        for name, f in QUESTIONS.items()},
+    "frexp": [Sample((ANY,), reference=np.frexp)],
     "bitwise_not": [Sample((INTS,), reference=np.invert, grad=False), Sample((INTS > 0,), reference=np.invert, grad=False)],
     "invert": [Sample((INTS,), reference=np.invert, grad=False)],
     "round": [Sample((between(-0.4, 0.4),), reference=np.round),

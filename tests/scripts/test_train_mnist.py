@@ -115,7 +115,8 @@ def test_interrupted_it_says_what_was_reached(folder):
 
 def test_help_is_complete():
     text = run("--help").stdout
-    for option in ("data-dir", "dataset", "epochs", "batch-size", "hidden", "lr", "momentum", "weight-decay", "seed", "quiet"):
+    for option in ("data-dir", "dataset", "epochs", "batch-size", "hidden", "lr", "momentum", "weight-decay", "seed", "save", "resume",
+                   "quiet"):
         assert f"--{option}" in text
     assert "default: 10" in text and "MINITORCH_NDL_DATA" in text
 

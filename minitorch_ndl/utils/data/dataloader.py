@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .collate import default_collate, default_convert
-from .dataset import Dataset, IterableDataset, TensorDataset
+from .dataset import IterableDataset
+from .fetch import Recipe
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+from .worker import get_worker_info
+
+if TYPE_CHECKING:
+    from .parallel import ParallelIterator
 
 
 class DataLoader:
@@ -20,7 +24,12 @@ class DataLoader:
     collate_fn      makes a batch out of a list of samples
     drop_last       leave out a last batch that is not full
     generator       where the random order comes from
+    num_workers     processes that make the batches, in the same order; `worker_init_fn` is called in each with its
+                    number, `prefetch_factor` batches are asked of each ahead of time, `persistent_workers` stay for the
+                    next epoch, and none may take longer for a batch than `timeout` seconds
+    in_order        False: take whichever batch is ready first
 
+    An exception in a worker is raised again here, its traceback in the message. pin_memory is accepted and ignored.
     Batches of a TensorDataset are taken out of its tensors in one step.
 
     >>> data = ndl.utils.data.TensorDataset(ndl.arange(5))
@@ -41,6 +50,8 @@ class DataLoader:
         if num_workers == 0 and prefetch_factor is not None:
             raise ValueError("prefetch_factor option could only be specified in multiprocessing. "
                              "Let num_workers > 0 to enable multiprocessing, or leave prefetch_factor away.")
+        if prefetch_factor is not None and prefetch_factor < 0:
+            raise ValueError("prefetch_factor option should be non-negative")
         if persistent_workers and num_workers == 0:
             raise ValueError("persistent_workers option needs num_workers > 0")
         if sampler is not None and shuffle:
@@ -63,42 +74,50 @@ class DataLoader:
                 raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
             if not streams:
                 batch_sampler = BatchSampler(sampler, batch_size, drop_last)  # type: ignore[arg-type]
-        batched = batch_size is not None or batch_sampler is not None
+        self._batched = batch_size is not None or batch_sampler is not None
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.sampler, self.batch_sampler, self.generator = sampler, batch_sampler, generator
-        self.collate_fn = collate_fn or (default_collate if batched else default_convert)
+        self.collate_fn = collate_fn or (default_collate if self._batched else default_convert)
         self.num_workers, self.timeout, self.worker_init_fn = num_workers, timeout, worker_init_fn
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
-        self.persistent_workers, self.multiprocessing_context = persistent_workers, multiprocessing_context
-        self.in_order = in_order
+        self.multiprocessing_context, self.in_order = multiprocessing_context, in_order
+        self.persistent_workers = persistent_workers
+        self._iterator: ParallelIterator | None = None  # with persistent workers, the one that has them
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and "_iterator" in self.__dict__:
+            raise ValueError(f"{name} attribute should not be set after DataLoader is initialized: make a new one.")
+        if name == "multiprocessing_context":
+            value = _context(value, self.num_workers)
+        super().__setattr__(name, value)
+
+    def recipe(self) -> Recipe:
+        """What it takes to make the batches, apart from the order."""
+        return Recipe(self.dataset, self.collate_fn, self._batched, self.batch_size, self.drop_last)
+
+    @property
+    def _index_sampler(self) -> Any:
+        return self.batch_sampler if self.batch_sampler is not None else self.sampler
 
     def __iter__(self) -> Iterator[Any]:
-        draw_seed(self.generator)  # torch draws its workers' seed here, workers or not: the numbers that follow agree
+        if self._iterator is not None:
+            return self._iterator.restart()
+        # Drawn whether there are workers or not, as in torch: so the numbers that follow are the same.
+        seed = draw_seed(self.generator)
+        if self.num_workers:
+            from .parallel import ParallelIterator  # here, as it loads multiprocessing
+
+            workers = ParallelIterator(self, seed)
+            if self.persistent_workers:
+                self._iterator = workers
+            return workers
+        if self.timeout:
+            raise AssertionError("timeout is how long to wait for a worker: it needs num_workers > 0.")
+        recipe = self.recipe()
         if isinstance(self.dataset, IterableDataset):
-            return self._stream()
-        indices: Any = self.batch_sampler if self.batch_sampler is not None else self.sampler
-        return map(self.fetch(), iter(indices))
-
-    def fetch(self) -> Callable[[Any], Any]:
-        """The function from indices to a batch (or from an index to a sample)."""
-        data, collate = self.dataset, self.collate_fn
-        if self.batch_sampler is None:
-            return lambda index: collate(data[index])
-        if type(data) is TensorDataset and collate is default_collate:
-            return data.take
-        if callable(getattr(data, "__getitems__", None)):
-            return lambda indices: collate(data.__getitems__(indices))
-        return lambda indices: collate([data[i] for i in indices])
-
-    def _stream(self) -> Iterator[Any]:
-        samples = iter(self.dataset)
-        if self.batch_size is None:
-            yield from map(self.collate_fn, samples)
-            return
-        while batch := list(itertools.islice(samples, self.batch_size)):
-            if len(batch) == self.batch_size or not self.drop_last:
-                yield self.collate_fn(batch)
+            return recipe.stream()
+        return map(recipe.fetcher(), iter(self._index_sampler))
 
     def __len__(self) -> int:
         if isinstance(self.dataset, IterableDataset):
@@ -106,9 +125,36 @@ class DataLoader:
             if self.batch_size is None:
                 return n
             return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
-        return len(self.batch_sampler if self.batch_sampler is not None else self.sampler)  # type: ignore[arg-type]
+        return len(self._index_sampler)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_iterator": None}  # a copy starts workers of its own
 
     __class_getitem__ = classmethod(lambda cls, item: cls)  # DataLoader[int] as an annotation
 
 
-__all__ = ["DataLoader", "Dataset"]
+_FIXED = {"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"}
+
+
+def _context(value: Any, num_workers: int) -> Any:
+    """The multiprocessing context of that name, or as given."""
+    if value is None:
+        return None
+    import multiprocessing.context
+
+    if not num_workers:
+        raise ValueError(f"multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+                         f"num_workers={num_workers}")
+    if isinstance(value, str):
+        known = multiprocessing.get_all_start_methods()
+        if value not in known:
+            raise ValueError(f"multiprocessing_context option should specify a valid start method in {known!r}, but got "
+                             f"multiprocessing_context={value!r}")
+        return multiprocessing.get_context(value)
+    if not isinstance(value, multiprocessing.context.BaseContext):
+        raise TypeError(f"multiprocessing_context option should be a valid context object or a string specifying the start "
+                        f"method, but got multiprocessing_context={value}")
+    return value
+
+
+__all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]

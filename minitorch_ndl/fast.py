@@ -58,7 +58,9 @@ def layering(op: Op) -> Callable:
     def run(*args: Any) -> Tensor:
         if len(args) != count:
             args = fill(args)
-        values, wanted, edges, recording, x = list(args), (), (), mode.enabled, None
+        wanted: tuple[int, ...] = ()  # the positions of the inputs that want a gradient,
+        edges: tuple[Any, ...] = ()  # and where it would go
+        values, recording, x = list(args), mode.enabled, None
         for i, optional, promoted, differentiable in places:
             value = args[i]
             if value is None and optional:

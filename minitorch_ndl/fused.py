@@ -58,7 +58,8 @@ class FusedRule:
         saved = node.saved or ()
         # By the memory they lie in: a kernel may also save a view of an input, such as its labels in one row.
         held = {id(s if s.base is None else _memory(s)) if type(s) is ndarray else id(s) for s in saved}
-        guards, written_before, versions = [], False, []
+        guards: list[Any] = []
+        written_before, versions = False, []
         for t in tensors:
             if isinstance(t, Tensor):
                 now = version(t)

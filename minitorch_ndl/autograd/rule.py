@@ -6,6 +6,7 @@ operations (`op.py`), user functions (`function.py`) and writes through views (`
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -155,7 +156,12 @@ def _saver(plan: Sequence[tuple[int, str | None]], sequence: int) -> Callable[[t
     for the sake of speed: every recorded operation calls it."""
     values = [f"env[{i}]" if a is None else f"[v.{a} for v in env[{i}]]" if i == sequence else
               f"getattr(env[{i}], {a!r}, None)" for i, a in plan]
-    return eval(f"lambda env: ({''.join(v + ', ' for v in values)})")  # noqa: S307
+    return _written_out(f"lambda env: ({''.join(v + ', ' for v in values)})")
+
+
+@functools.cache
+def _written_out(code: str) -> Callable[[tuple], tuple]:
+    return eval(code)
 
 
 def _parameters(formula: Callable) -> tuple[str, ...]:

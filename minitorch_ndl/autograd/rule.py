@@ -34,7 +34,8 @@ class Rule:
         asked = [_parameters(formulas[w]) for w in wanted]
         self.needs = tuple(dict.fromkeys(n for params in asked for n in params))
         plan = [_source(n, names) for n in self.needs]
-        self.save = _saver(plan, -1 if sequence is None else names.index(sequence))  # what the formulas need, out of everything that is known when the operation has run
+        # What the formulas need, out of everything that is known when the operation has run.
+        self.save = _saver(plan, -1 if sequence is None else names.index(sequence))
         self.formulas = [(formulas[w], [self.needs.index(n) for n in p]) for w, p in zip(wanted, asked, strict=True)]
         # One formula for one edge can be called directly; a list of tensors has an edge for each.
         self.single = self.formulas[0][0] if len(wanted) == 1 and wanted[0] != sequence else None

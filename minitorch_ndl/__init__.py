@@ -11,23 +11,18 @@ __version__ = "0.1.0"
 
 import importlib as _importlib
 import sys as _sys
-from typing import Any as _Any
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 from . import (
-    amp as amp,
     autograd as autograd,
     cuda as cuda,
-    distributions as distributions,
     dtypes as _dtypes,
-    func as func,
-    jit as jit,
     linalg as linalg,
     nn as nn,
     ops as ops,
     optim as optim,
     profiler as profiler,
     random as random,
-    serialization as serialization,
     special as special,
     utils as utils,
     version as version,
@@ -40,7 +35,6 @@ from .absent import (
     mps as mps,
     xpu as xpu,
 )
-from .amp import autocast as autocast, is_autocast_enabled as is_autocast_enabled
 from .autograd.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -60,9 +54,7 @@ from .dtypes import (
     set_default_dtype as set_default_dtype,
 )
 from .faces import FACES as _FACES
-from .func import vmap as vmap
 from .printing import get_printoptions as get_printoptions, set_printoptions as set_printoptions
-from .serialization import load as load, save as save
 from .settings import (
     are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
     compile as compile,
@@ -89,7 +81,26 @@ short, int, long = _dtypes.int16, _dtypes.int32, _dtypes.int64
 cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
 
 
+# What not every program needs is loaded when it is first asked for: modules, and names out of modules.
+_LATER = {name: name for name in ("amp", "compat", "distributions", "func", "hub", "jit", "multiprocessing", "serialization",
+                                  "testing", "vision")}
+_LATER |= {"autocast": "amp", "is_autocast_enabled": "amp", "load": "serialization", "save": "serialization", "vmap": "func"}
+
+if _TYPE_CHECKING:
+    from . import amp as amp, distributions as distributions, func as func, jit as jit, serialization as serialization
+    from .amp import autocast as autocast, is_autocast_enabled as is_autocast_enabled
+    from .func import vmap as vmap
+    from .serialization import load as load, save as save
+
+
 def __getattr__(name: str) -> _Any:
-    if name in ("compat", "multiprocessing", "vision"):  # take long to import, and few ask for them
-        return _importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=_sys.modules[__name__])
+    home = _LATER.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=_sys.modules[__name__])
+    module = _importlib.import_module(f"{__name__}.{home}")
+    value = globals()[name] = module if name == home else getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -13,7 +13,9 @@ import types
 from contextlib import contextmanager
 from typing import Any
 
-from . import autograd as autograd, cuda, profiler, settings
+from . import autograd as autograd, backend, cuda, profiler, settings, utils as utils
+from .autograd.node import Handle
+from .ops.memory import from_dlpack
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -85,9 +87,12 @@ distributed = _module(
     init_process_group=_raises(RuntimeError, "init_process_group: this build works in one process; torch.distributed is "
                                              "not in it. Guard the call with `if torch.distributed.is_available():`."))
 
-# --- older paths ------------------------------------------------------------------------------------------------------
+# --- other paths ------------------------------------------------------------------------------------------------------
 
 _module("autograd.profiler", profile=profiler.profile, record_function=profiler.record_function)
+_module("types", Device=str | int | backend.device | None, Number=int | float | bool)
+_module("utils.hooks", RemovableHandle=Handle)
+_module("utils.dlpack", from_dlpack=from_dlpack, to_dlpack=lambda tensor: tensor.__dlpack__())
 
 # --- the compiler -----------------------------------------------------------------------------------------------------
 

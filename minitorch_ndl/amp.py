@@ -172,11 +172,8 @@ class GradScaler:
         self._interval = state_dict["growth_interval"]
 
 
-class _CudaAutocast(autocast):
+class CudaAutocast(autocast):
     """The older spelling, ``torch.cuda.amp.autocast()``."""
 
     def __init__(self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True):
         super().__init__("cuda", dtype, enabled, cache_enabled)
-
-
-cuda._add_module("amp", autocast=_CudaAutocast, GradScaler=GradScaler, custom_fwd=custom_fwd, custom_bwd=custom_bwd)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from collections import OrderedDict
@@ -143,11 +144,16 @@ globals().update({name: type(name, (), {"__new__": _needs_gpu(name, ""), "__doc_
 
 
 def _add_module(name: str, **members: Any) -> None:
-    """Make ``cuda.<name>`` a module with these members: `amp` lives higher up."""
+    """Make ``cuda.<name>`` a module with these members."""
     module = types.ModuleType(f"{__name__}.{name}", f"torch.cuda.{name}")
     vars(module).update(members)
     globals()[name] = sys.modules[module.__name__] = module
 
 
+def _from_amp(name: str) -> Any:
+    return getattr(importlib.import_module(".amp", __package__), {"autocast": "CudaAutocast"}.get(name, name))
+
+
+_add_module("amp", __getattr__=_from_amp)  # it stands higher, and few ask for it
 _add_module("random", manual_seed=manual_seed, manual_seed_all=manual_seed_all, get_rng_state=get_rng_state,
             set_rng_state=set_rng_state, get_rng_state_all=get_rng_state_all, fork_rng=random.fork_rng)

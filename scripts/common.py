@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import sys
 import time
 from pathlib import Path
@@ -13,8 +12,10 @@ from tqdm import tqdm
 import minitorch_ndl as ndl
 from minitorch_ndl import datasets
 from minitorch_ndl.utils.data import TensorDataset
+from minitorch_ndl.vision.utils import make_grid, save_image
 
 ROOT = Path(__file__).resolve().parent.parent
+START = time.perf_counter()
 
 
 class Problem(Exception):
@@ -24,8 +25,9 @@ class Problem(Exception):
 def parser(doc, **defaults):
     """The options that all examples have. `defaults` gives epochs, batch_size and lr; those not given are left out."""
     result = argparse.ArgumentParser(description=doc.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    texts = {"epochs": (positive_int, "N", "passes over the training data"), "batch_size": (positive_int, "N", "samples per step"),
-             "lr": (float, "X", "learning rate")}
+    texts = {"epochs": (positive_int, "N", "passes over the training data"),
+             "batch_size": (positive_int, "N", "samples per step"),
+             "lr": (positive_float, "X", "learning rate")}
     for name, default in defaults.items():
         kind, metavar, text = texts[name]
         result.add_argument("--" + name.replace("_", "-"), type=kind, default=default, metavar=metavar, help=text)
@@ -48,6 +50,13 @@ def positive_int(text):
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1; got {text}")
+    return value
+
+
+def positive_float(text):
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0; got {text}")
     return value
 
 
@@ -111,47 +120,35 @@ class Progress:
 
 
 def save_images(images, path, columns=8):
-    """Write images (N, C, H, W) of 0 to 1 as a grid: PNG through Pillow, or PGM (PPM if C is 3), which needs nothing.
+    """Write images (N, C, H, W) of 0 to 1 as one: PNG, or whatever `path` says, through Pillow; PPM where it is not installed.
 
     Returns the path that it wrote to.
     """
-    n, channels, height, width = images.shape
-    columns = min(columns, n)
-    rows = -(-n // columns)
-    grid = ndl.zeros(rows * columns, channels, height, width)
-    grid[:n] = images.detach().clamp(0, 1)
-    grid = grid.view(rows, columns, channels, height, width).permute(0, 3, 1, 4, 2)
-    pixels = (grid * 255).round().byte().numpy().reshape(rows * height, columns * width, channels)
-    path = Path(path)
+    grid, path = make_grid(images, nrow=columns), Path(path)
     try:
-        from PIL import Image
+        save_image(grid, path)
     except ImportError:
-        path = path.with_suffix(".pgm" if channels == 1 else ".ppm")
-        head = f"P{5 if channels == 1 else 6} {columns * width} {rows * height} 255\n"
-        path.write_bytes(head.encode() + pixels.tobytes())
-    else:
-        Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels).save(path)
+        path = path.with_suffix(".ppm")
+        _, height, width = grid.shape
+        pixels = (grid.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+        path.write_bytes(f"P6 {width} {height} 255\n".encode() + pixels.tobytes())
     return path
 
 
 def report(**lines):
-    """The final table; underscores in names stand for spaces."""
+    """The final table, and the time it all took; underscores in names stand for spaces."""
     width = max(map(len, lines))
     print()
-    for name, text in lines.items():
+    for name, text in [*lines.items(), ("time", f"{time.perf_counter() - START:.1f} s")]:
         print(f"{name.replace('_', ' '):<{width}}  {text}")
 
 
 def run(main):
-    """Call an example's main function, and exit with its status, or with what the problem was."""
-    name, start = Path(sys.argv[0]).stem, time.perf_counter()
+    """Call an example's main function, and exit with what the problem was, if there was one."""
     try:
         main()
-        print(f"\n{time.perf_counter() - start:.1f} s")
     except (Problem, OSError) as error:
-        sys.exit(f"{name}: {error}")
+        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
     except KeyboardInterrupt:
         print("\nInterrupted.")
         sys.exit(130)
-    except BrokenPipeError:
-        os._exit(1)

@@ -96,8 +96,8 @@ def main():
     parser = common.parser(__doc__, epochs=5, batch_size=64, lr=2e-4)
     parser.add_argument("--latent", type=common.positive_int, default=64, metavar="N", help="how many numbers make an image")
     parser.add_argument("--width", type=common.positive_int, default=32, metavar="N", help="channels of the middle layers")
-    parser.add_argument("--samples", metavar="FILE", default="dcgan.png", help="write 64 drawn digits to FILE; without Pillow it "
-                        "becomes a .pgm file")
+    parser.add_argument("--samples", metavar="FILE", default="dcgan.png",
+                        help="write 64 drawn digits to FILE; without Pillow it becomes a .ppm file")
     common.add_digit_options(parser)
     args = parser.parse_args()
     show = not args.quiet
@@ -122,8 +122,8 @@ def main():
     with ndl.no_grad():
         drawn = generator(ndl.randn(1000, args.latent)) / 2 + 0.5
     file = common.save_images(drawn[:64], args.samples)
-    common.report(digit_score=f"{digit_score(judge, drawn):.2f} of 10", of_real_digits=f"{digit_score(judge, data.test.tensors[0]):.2f}",
-                  samples=file, data=data.source)
+    common.report(digit_score=f"{digit_score(judge, drawn):.2f} of 10",
+                  of_real_digits=f"{digit_score(judge, data.test.tensors[0]):.2f}", samples=file, data=data.source)
 
 
 if __name__ == "__main__":

@@ -79,20 +79,21 @@ def discounted(rewards, gamma):
 
 def main():
     parser = common.parser(__doc__, lr=1e-2)
-    parser.add_argument("--episodes", type=common.positive_int, default=1000, metavar="N", help="episodes to learn from, at most")
-    parser.add_argument("--solved", type=float, default=475.0, metavar="X", help="stop when the running mean return is above X")
-    parser.add_argument("--test-episodes", type=common.positive_int, default=20, metavar="N", help="episodes to judge it by")
-    parser.add_argument("--hidden", type=common.positive_int, default=128, metavar="N", help="size of the hidden layer")
-    parser.add_argument("--gamma", type=float, default=0.99, metavar="X", help="how much a reward counts one step earlier")
+    add = parser.add_argument
+    add("--episodes", type=common.positive_int, default=1000, metavar="N", help="episodes to learn from, at most")
+    add("--solved", type=float, default=475.0, metavar="X", help="stop when the running mean return is above X")
+    add("--test-episodes", type=common.positive_int, default=20, metavar="N", help="episodes to judge it by")
+    add("--hidden", type=common.positive_int, default=128, metavar="N", help="size of the hidden layer")
+    add("--gamma", type=float, default=0.99, metavar="X", help="how much a reward counts one step earlier")
     args = parser.parse_args()
 
     ndl.manual_seed(args.seed)
     environment = CartPole()
     policy = Policy(args.hidden)
     optimizer = optim.Adam(policy.parameters(), lr=args.lr)
-    running, episode = 10.0, 0
+    running = 10.0
     with common.Progress("learning", args.episodes, not args.quiet) as progress:
-        for episode in range(1, args.episodes + 1):
+        for _ in range(args.episodes):
             log_probs, rewards = play(environment, policy)
             returns = discounted(rewards, args.gamma)
             # Better than the episode's mean is to be done more often, worse less often.
@@ -110,7 +111,7 @@ def main():
     with ndl.no_grad():
         returns = [len(play(environment, policy)[1]) for _ in range(args.test_episodes)]
     common.report(mean_return=f"{sum(returns) / len(returns):.1f} of {environment.max_steps} over {len(returns)} episodes",
-                  learned_in=f"{episode} episodes, which ended with a running mean of {running:.1f}")
+                  learned_in=f"{progress.steps} episodes, which ended with a running mean of {running:.1f}")
 
 
 if __name__ == "__main__":

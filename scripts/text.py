@@ -33,12 +33,9 @@ def parse_arguments(doc, options, lr):
     add("--sample", metavar="FILE", type=Path, help="train nothing: write text with this checkpoint")
     add("--start", metavar="TEXT", default="\n", help="how the written text begins")
     add("--length", type=common.positive_int, default=400, metavar="N", help="characters to write")
-    add("--temperature", type=float, default=0.8, metavar="X", help="how daring to be: near 0 the likeliest characters only, "
-        "1 as the model has it")
-    args = parser.parse_args()
-    if args.temperature <= 0:
-        parser.error(f"argument --temperature: expected a number above 0; got {args.temperature}")
-    return args
+    add("--temperature", type=common.positive_float, default=0.8, metavar="X",
+        help="how daring to be: near 0 the likeliest characters only, 1 as the model has it")
+    return parser.parse_args()
 
 
 def read_text(path):
@@ -64,8 +61,8 @@ class Windows(Dataset):
 
     def __init__(self, data, context):
         if len(data) <= context:
-            raise common.Problem(f"{len(data)} characters, a tenth of the text or the rest, are no more than --context {context}. "
-                                 "Give a longer text or a smaller context.")
+            raise common.Problem(f"{len(data)} characters, a tenth of the text or the rest, are no more than --context "
+                                 f"{context}. Give a longer text or a smaller context.")
         self.data, self.context = data, context
 
     def __len__(self):
@@ -154,5 +151,5 @@ def main(doc, model_class, options, lr):
     print("\n" + write(model, vocabulary, args.start, args.length, args.temperature))
     common.report(test_loss=f"{loss:.4f} nats, {loss / math.log(2):.2f} bits per character",
                   by_frequency=f"{by_frequency:.4f} nats, if one only knew how often each character occurs",
-                  text=f"{args.text or 'the code of minitorch_ndl'}: {len(text):,} characters, {len(vocabulary)} different ones",
+                  text=f"{args.text or 'the code of minitorch_ndl'}: {len(text):,} characters, {len(vocabulary)} different",
                   parameters=f"{sum(p.numel() for p in model.parameters()):,}")

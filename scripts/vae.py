@@ -83,7 +83,7 @@ def main():
     parser.add_argument("--hidden", type=common.positive_int, default=512, metavar="N", help="size of the hidden layers")
     parser.add_argument("--latent", type=common.positive_int, default=20, metavar="N", help="size of a code")
     parser.add_argument("--samples", metavar="FILE", default="vae.png", help="write images to FILE: test images, the same "
-                        "through the model, and free ones, in four rows each; without Pillow it becomes a .pgm file")
+                        "through the model, and free ones, in four rows each; without Pillow it becomes a .ppm file")
     common.add_digit_options(parser)
     args = parser.parse_args()
 

@@ -21,7 +21,7 @@ LAYERS = [
     ("ops",),
     ("cuda", "nn.functional", "linalg", "special", "settings", "profiler", "version"),
     ("nn", "func", "optim", "distributions", "utils", "datasets", "transforms", "serialization", "amp", "jit", "multiprocessing",
-     "absent"),
+     "absent", "backends", "distributed", "hub", "testing"),
     ("needle",),
     ("vision", "compat", "", "__main__"),
 ]
@@ -59,7 +59,7 @@ class Imports(ast.NodeVisitor):
         self.visit(ast.parse(file.read_text(encoding="utf-8"), str(file)))
 
     def visit_If(self, node):
-        skipped = ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+        skipped = ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "_TYPE_CHECKING")
         for child in node.orelse if skipped else ast.iter_child_nodes(node):
             self.visit(child)
 
@@ -181,7 +181,7 @@ def test_within_a_layered_package_the_order_counts(problems_of):
 
 
 def test_imports_for_type_checkers_do_not_count(problems_of):
-    for test in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+    for test in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "_TYPE_CHECKING"):
         source = f"if {test}:\n    from .tensor import Tensor"
         assert problems_of({"errors.py": source, "tensor.py": "from . import errors"}) == []
 

@@ -6,7 +6,6 @@ operations (`op.py`), user functions (`function.py`) and writes through views (`
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,8 +33,7 @@ class Rule:
         asked = [_parameters(formulas[w]) for w in wanted]
         self.needs = tuple(dict.fromkeys(n for params in asked for n in params))
         plan = [_source(n, names) for n in self.needs]
-        # What the formulas need, out of everything that is known when the operation has run.
-        self.save = _saver(plan, -1 if sequence is None else names.index(sequence))
+        self._plan, self._sequence = plan, -1 if sequence is None else names.index(sequence)
         self.formulas = [(formulas[w], [self.needs.index(n) for n in p]) for w, p in zip(wanted, asked, strict=True)]
         # One formula for one edge can be called directly; a list of tensors has an edge for each.
         self.single = self.formulas[0][0] if len(wanted) == 1 and wanted[0] != sequence else None
@@ -46,6 +44,11 @@ class Rule:
         self.holds = any(attribute is None and (n in inputs or n == "out" or i > names.index("out"))
                          for n, (i, attribute) in zip(self.needs, plan, strict=True))
         self.slots = {n: slot for slot, n in enumerate(self.needs)}
+
+    def save(self, env: tuple) -> tuple:
+        """What the formulas need, out of everything that is known when the operation has run."""
+        self.save = _saver(self._plan, self._sequence)  # type: ignore[method-assign]  # from now on
+        return self.save(env)
 
     def guard(self, node: Node, tensors: Sequence[Any], out: Any, written: int = 0) -> None:
         """Note whose writes would spoil what `node` saved.
@@ -157,12 +160,7 @@ def _saver(plan: Sequence[tuple[int, str | None]], sequence: int) -> Callable[[t
     for the sake of speed: every recorded operation calls it."""
     values = [f"env[{i}]" if a is None else f"[v.{a} for v in env[{i}]]" if i == sequence else
               f"getattr(env[{i}], {a!r}, None)" for i, a in plan]
-    return _written_out(f"lambda env: ({''.join(v + ', ' for v in values)})")
-
-
-@functools.cache
-def _written_out(code: str) -> Callable[[tuple], tuple]:
-    return eval(code)
+    return eval(f"lambda env: ({''.join(v + ', ' for v in values)})")
 
 
 def _parameters(formula: Callable) -> tuple[str, ...]:

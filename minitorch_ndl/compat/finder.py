@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from .. import version
+
 PACKAGE = __name__.partition(".")[0]
 # The longest name that fits counts.
 ALIASES = {
     "torch": PACKAGE,
+    "torch.functional": PACKAGE,
     "torch.autograd.variable": f"{PACKAGE}.autograd",
     "torch.amp.autocast_mode": f"{PACKAGE}.amp",
     "torch.amp.grad_scaler": f"{PACKAGE}.amp",
+    "torch.utils.model_zoo": f"{PACKAGE}.hub",
     "torchvision": f"{PACKAGE}.vision",
     "safetensors.torch": f"{PACKAGE}.serialization.safetensors",
 }
@@ -82,6 +86,10 @@ def install() -> None:
             del sys.modules[name]
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder())
+    importlib.import_module(f"{PACKAGE}.absent")  # has modules without files
+    package: Any = sys.modules[PACKAGE]
+    if not package.__version__.startswith(version.API):  # scripts ask torch's version to know what it can do
+        package.__version__ = version.__dict__["__version__"] = f"{version.API}+{PACKAGE}.{package.__version__}"
 
 
 # --- what is missing, and what comes nearest --------------------------------------------------------------------------
@@ -136,7 +144,7 @@ def nearest(name: str) -> str | None:
     for other in _places():
         if hasattr(lookup(other), last):
             return f"{other}.{last}"
-    near = _like(last, home, 0.6)
+    near = _like(last, home, 0.7)
     return f"{place}.{near}" if near else None
 
 

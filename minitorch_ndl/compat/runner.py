@@ -7,19 +7,16 @@ import os
 import runpy
 import sys
 import types
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-from .. import version
 from .finder import PACKAGE, explain, install
 
 
 def run(script: str, arguments: list[str], module: bool = False) -> int:
     """Run a script, or with `module` a module, as ``python`` would. Returns its exit status."""
     install()
-    package: Any = sys.modules[PACKAGE]
-    # Scripts ask torch's version to know what it can do.
-    package.__version__ = version.__dict__["__version__"] = f"{version.API}+{PACKAGE}.{package.__version__}"
     sys.argv = [script, *arguments]
     try:
         if module:
@@ -36,12 +33,24 @@ def run(script: str, arguments: list[str], module: bool = False) -> int:
     return 0
 
 
+SCRIPT = "MINITORCH_NDL_SCRIPT"  # the environment variable that tells processes which script to run
+
+
+def compiled(path: str) -> Any:
+    """The script's code."""
+    with io.open_code(path) as file:
+        return compile(file.read(), path, "exec")
+
+
 def _run_file(path: Path) -> None:
     sys.path[0] = str(path.resolve().parent)
-    with io.open_code(os.fspath(path.resolve())) as file:
-        code = compile(file.read(), os.fspath(path), "exec")
+    home = str(Path(__file__).resolve().parents[2])
+    if home not in sys.path:  # it was found in the folder that python was started in
+        sys.path.append(home)
     main = types.ModuleType("__main__")
     main.__file__ = os.fspath(path)
+    main.__spec__ = ModuleSpec(f"{PACKAGE}.compat.child", None)
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
-    exec(code, main.__dict__)
+    os.environ[SCRIPT] = str(path.resolve())
+    exec(compiled(main.__file__), main.__dict__)

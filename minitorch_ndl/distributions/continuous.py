@@ -20,7 +20,7 @@ from .constraints import (
     unit_interval,
 )
 from .distribution import Distribution, ExponentialFamily
-from .draws import standard_gamma
+from .draws import gamma_cdf, standard_gamma
 from .utils import F, T, broadcast_all, eps, special, standard_normal, tiny, uniform
 
 _LOC_SCALE = {"loc": real, "scale": positive}
@@ -156,7 +156,7 @@ class Gamma(ExponentialFamily):
 
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)
-        return special.gammainc(self.concentration, self.rate * value)
+        return gamma_cdf(self.concentration, self.rate * value)
 
     def entropy(self) -> Tensor:
         a = self.concentration

@@ -12,7 +12,7 @@ from .. import backend
 from ..autograd.function import Function
 from ..random import Generator, default_generator
 from ..tensor import Tensor, wrap
-from .utils import special
+from .utils import T
 
 
 def standard_gamma(alpha: Tensor) -> Tensor:
@@ -57,18 +57,86 @@ class _StandardGamma(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        alpha, value = (t.detach().double() for t in ctx.saved_tensors)
-        return (grad.double() * _gamma_gradient(alpha, value)).to(grad.dtype)
+        alpha, value = ctx.saved_tensors
+        a, x = _doubles(alpha, value)
+        slope = -_slope(a, x) / _density(a, x)  # dx/dalpha where the probability of less than x stays the same
+        return grad * _like(slope, grad)
 
 
-def _gamma_gradient(alpha: Tensor, x: Tensor) -> Tensor:
-    """dx/dalpha where the probability of less than x stays the same: -(dP/dalpha) / p(x)."""
-    step = alpha * 1e-4
-    low, high = alpha - step, alpha + step
-    below = (special.gammainc(high, x) - special.gammainc(low, x)) / (2 * step)
-    above = (special.gammaincc(low, x) - special.gammaincc(high, x)) / (2 * step)  # exact where P is close to 1
-    density = (special.xlogy(alpha - 1, x) - x - alpha.lgamma()).exp()
-    return -below.where(x < alpha, above) / density
+def gamma_cdf(alpha: Tensor, value: Tensor) -> Tensor:
+    """The probability of at most `value`, for rate 1, with gradients to both."""
+    return _GammaCdf.apply(*T.broadcast_tensors(alpha, value))
+
+
+class _GammaCdf(Function):
+    @staticmethod
+    def forward(ctx: Any, alpha: Tensor, value: Tensor) -> Tensor:
+        ctx.save_for_backward(alpha, value)
+        return _like(_below_and_above(*_doubles(alpha, value))[0], value)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        a, x = _doubles(*ctx.saved_tensors)
+        return grad * _like(_slope(a, x), grad), grad * _like(_density(a, x), grad)
+
+
+def _doubles(*tensors: Tensor) -> list[np.ndarray]:
+    return [backend.to_numpy(t._array).astype(np.float64) for t in tensors]
+
+
+def _like(array: np.ndarray, tensor: Tensor) -> Tensor:
+    return wrap(backend.of_type(type(tensor._array)).from_numpy(np.asarray(array, tensor._array.dtype)))
+
+
+def _log_gamma(a: np.ndarray) -> np.ndarray:
+    return wrap(np.asarray(a)).lgamma()._array
+
+
+def _density(a: np.ndarray, x: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.exp((a - 1) * np.log(x) - x - _log_gamma(a))
+
+
+def _slope(a: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The derivative of the probability of less than x by a: a difference, of the smaller of both tails."""
+    step = a * 1e-4
+    (below_1, above_1), (below_2, above_2) = _below_and_above(a - step, x), _below_and_above(a + step, x)
+    return np.where(x < a, below_2 - below_1, above_1 - above_2) / (2 * step)
+
+
+def _below_and_above(a: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probabilities of less and of more than x: a power series below a + 1, a continued fraction above it.
+
+    Numerical Recipes, 6.2.
+    """
+    below = np.empty(a.shape)
+    low = np.asarray(x < a + 1)
+    with np.errstate(all="ignore"):
+        front = np.exp(a * np.log(x) - x - _log_gamma(a + 1))
+        # 1 + x / (a + 1) + x^2 / ((a + 1) (a + 2)) + ...
+        n, z = a[low], x[low]
+        total, term = np.ones_like(z), np.ones_like(z)
+        while (term > 1e-17 * total).any():
+            n = n + 1
+            term = term * z / n
+            total += term
+        below[low] = front[low] * total
+        # 1 / (x + 1 - a - 1 (1 - a) / (x + 3 - a - 2 (2 - a) / (x + 5 - a - ...))), by Lentz's method.
+        n, z = a[~low], x[~low]
+        b = z + 1 - n
+        c, d = np.full_like(z, 1e300), 1 / b
+        fraction, factor, i = d, np.zeros_like(z), 0
+        while (np.abs(factor - 1) > 1e-15).any() and i < 10_000:
+            i += 1
+            b = b + 2
+            d = 1 / (b - i * (i - n) * d)
+            c = b - i * (i - n) / c
+            factor = c * d
+            fraction = fraction * factor
+        above = np.asarray(1 - below)
+        above[~low] = np.where(np.isinf(z), 0, front[~low] * n * fraction)
+        below[~low] = 1 - above[~low]
+    return below, above
 
 
 def binomial(count: Tensor, prob: Tensor) -> Tensor:

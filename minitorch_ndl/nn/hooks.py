@@ -34,10 +34,27 @@ class Hooks:
 everywhere = Hooks()  # those of all modules
 
 
+def _table(occasion: str) -> Any:
+    """What torch calls ``_forward_hooks`` and the like: scripts clear or replace it to be rid of all hooks at once."""
+
+    def get(module: Any) -> OrderedDict:
+        own = module.__dict__.get("_hooks")
+        return OrderedDict() if own is None else getattr(own, occasion)
+
+    def put(module: Any, table: OrderedDict) -> None:
+        mine = get(module)
+        mine.clear()
+        mine.update(table)
+
+    return property(get, put)
+
+
 class Hookable:
     """The part of Module that registers hooks. What registering returns has a ``remove()``."""
 
     _hooks: Hooks | None = None
+    _forward_hooks, _forward_pre_hooks = _table("forward"), _table("forward_pre")
+    _backward_hooks, _backward_pre_hooks = _table("backward"), _table("backward_pre")
 
     def _listen(self, occasion: str, entry: Any, prepend: bool = False) -> Handle:
         own = self.__dict__.get("_hooks")

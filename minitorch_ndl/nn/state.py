@@ -15,7 +15,7 @@ from .parameter import Parameter, is_lazy
 _EXTRA = "_extra_state"
 
 
-class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """What `load_state_dict` returns: the names that it missed and those that it had no use for."""
 
     __slots__ = ()
@@ -88,7 +88,7 @@ class Stateful(Hookable):
     # --- reading --------------------------------------------------------------------------------------------------
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
-                        assign: bool = False) -> IncompatibleKeys:
+                        assign: bool = False) -> _IncompatibleKeys:
         """Copy the tensors of `state_dict` into this module's own (or, with `assign`, put them in their place).
 
         Raises RuntimeError with a list of everything that doesn't fit: shapes, and if `strict` names that are missing
@@ -121,7 +121,7 @@ class Stateful(Hookable):
             _run(copies)
         for module in loaded:
             for hook in module._listeners("load"):
-                hook(module, IncompatibleKeys(missing, unexpected))
+                hook(module, _IncompatibleKeys(missing, unexpected))
         if strict and unexpected:
             errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
         if strict and missing:
@@ -130,7 +130,7 @@ class Stateful(Hookable):
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
         if not fits:  # but the hooks have settled it
             _run(copies)
-        return IncompatibleKeys(missing, unexpected)
+        return _IncompatibleKeys(missing, unexpected)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, strict: bool,
                               missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str]) -> None:

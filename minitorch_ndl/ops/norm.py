@@ -108,7 +108,7 @@ def _across(xp: Any, function: Any, x: Any, row: Any, out: Any) -> Any:
     """function(x, row), with a short row (1, ..., n) repeated: NumPy's inner loops are slow to begin."""
     n = x.shape[-1] if x.ndim else 0
     times = 1024 // n if 0 < n <= 256 else 1
-    if times == 1 or row.size != n or x.size % (n * times) or not x.flags.c_contiguous:
+    if times == 1 or row.shape[-1:] != (n,) or row.size != n or x.size % (n * times) or not x.flags.c_contiguous:
         return function(x, row, out=out)
     if out is not None:
         out = out.reshape(-1, n * times)

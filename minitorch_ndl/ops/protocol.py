@@ -1,7 +1,8 @@
 """NumPy's own functions on Tensors: `np.exp(t)`, `np.concatenate([t, u])`, `np.sum(t, axis=0)`.
 
 Where a NumPy function has an operation here, that operation runs, and its gradient is recorded. Every other NumPy function
-gets arrays: the Tensors convert by `__array__`, which refuses where a graph would be lost.
+gets arrays: the Tensors convert by `__array__`, which refuses where a graph would be lost. So do those that give arrays with
+torch (`_ARRAYS`), unless there is a gradient to record: scripts go on with the array's methods, `.astype`, `.copy`, `.size`.
 https://numpy.org/doc/stable/user/basics.interoperability.html
 """
 
@@ -22,7 +23,10 @@ _UFUNCS = {"power": "pow", "float_power": "float_power", "remainder": "remainder
            "divide": "div", "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift", "conjugate": "conj",
            "degrees": "rad2deg", "radians": "deg2rad", "cbrt": None, "spacing": None, "modf": None, "frexp": None}
 
-
+# These take no number beside a Tensor.
+_TENSORS_ONLY = {"arctan2", "copysign", "eq", "fmax", "fmin", "fmod", "ge", "gt", "heaviside", "hypot", "ldexp", "le",
+                 "logaddexp", "logaddexp2", "logical_and", "logical_or", "logical_xor", "lt", "maximum",
+                 "minimum", "ne", "nextafter"}
 _REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "amax", "minimum": "amin"}
 
 
@@ -31,6 +35,10 @@ def _ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: A
     name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
     operation = FACES["torch"].get(name) if name else None
     if method == "__call__" and operation is not None and not kwargs:
+        if name in _TENSORS_ONLY:
+            dtype = next(i._array.dtype for i in inputs if isinstance(i, Tensor))
+            inputs = tuple(np.asarray(i, np.result_type(dtype, i)) if isinstance(i, (int, float, np.generic)) else i
+                           for i in inputs)
         return operation(*(wrap(np.asarray(i)) if isinstance(i, np.ndarray) else i for i in inputs))
     if method == "reduce" and len(inputs) == 1 and not kwargs.get("out") and ufunc.__name__ in _REDUCTIONS:
         reduction = _REDUCTIONS[ufunc.__name__]
@@ -45,12 +53,18 @@ def _ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: A
 def _function(self: Tensor, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
     """What ``np.sum(t, axis=0)`` comes to."""
     ours = FUNCTIONS.get(function)
-    if ours is not None:
+    if ours is not None and (function not in _ARRAYS or _requires_grad((args, tuple(kwargs.values())))):
         try:
             return ours(*args, **kwargs)
         except _Unsupported:
             pass  # an argument that only NumPy has
     return function(*map(_array, args), **{k: _array(v) for k, v in kwargs.items()})
+
+
+def _requires_grad(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_requires_grad, value))
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 class _Unsupported(Exception):
@@ -201,6 +215,14 @@ FUNCTIONS: dict[Any, Callable] = {
     np.linalg.solve: _same("solve", "linalg"), np.linalg.norm: _same("norm", "linalg"),
     np.linalg.cholesky: _same("cholesky", "linalg"), np.atleast_1d: _same("atleast_1d"),
     np.atleast_2d: lambda *a: FACES["torch"]["atleast_2d"](*a), np.diff: _same("diff"),
+}
+
+_ARRAYS = {
+    np.nansum, np.nanmean, np.count_nonzero, np.sort, np.ravel, np.fliplr, np.flipud, np.rot90, np.diag, np.diagonal, np.trace,
+    np.tril, np.triu, np.nan_to_num, np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.atleast_1d, np.atleast_2d,
+    np.diff, np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.expand_dims, np.broadcast_to,
+    np.roll, np.tile, np.where, np.isclose, np.dot, np.outer, np.inner, np.tensordot, np.einsum, np.kron, np.linalg.det,
+    np.linalg.norm,
 }
 
 Tensor.__array_ufunc__ = _ufunc  # type: ignore[attr-defined]

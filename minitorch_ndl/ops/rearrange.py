@@ -353,10 +353,10 @@ def broadcast_shapes(*shapes: Any) -> Size:
 
 @face("broadcast_tensors")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """The tensors seen in the shape that all of them broadcast to. Views."""
+    """The tensors seen in the shape that all of them broadcast to: views, and a tensor itself where it has that shape."""
     several = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
     shape = broadcast_shapes(*(t.shape for t in several))
-    return tuple(F.expand(t, shape) for t in several)
+    return tuple(t if t.shape == shape else F.expand(t, shape) for t in several)
 
 
 @face("meshgrid")

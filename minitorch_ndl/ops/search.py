@@ -228,7 +228,7 @@ def histc(xp, input, bins: int = 100, min: object = 0, max: object = 0):
 
 
 @op(outputs=("hist", "bin_edges"))
-def histogram(xp, input, bins: object, *, range: object = None, weight=None, density: bool = False):
+def histogram(xp, input, bins: object = 100, *, range: object = None, weight=None, density: bool = False):
     """How many elements (or how much `weight`) lie in each bin, and the edges of the bins.
 
     bins     their number, equal over `range` (default: all elements); or a tensor of increasing edges

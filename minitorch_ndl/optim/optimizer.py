@@ -198,7 +198,7 @@ class Optimizer:
         for hook in self._hooks["state_dict_pre"].values():
             hook(self)
         numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
-        groups = [{k: [numbers[id(p)] for p in v] if k == "params" else v for k, v in group.items()}
+        groups = [{**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]}
                   for group in self.param_groups]
         packed = {"state": {numbers[id(p)]: s for p, s in self.state.items()}, "param_groups": groups}
         for hook in self._hooks["state_dict_post"].values():

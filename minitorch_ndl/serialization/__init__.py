@@ -17,7 +17,7 @@ import numpy as np
 from .. import backend
 from ..ops.memory import Storage
 from . import archive
-from .files import replacing
+from .files import replacing as replacing
 from .names import NoSuchDtype
 from .pickling import (
     Pickler,

@@ -117,6 +117,9 @@ def check_lacking(name: str) -> None:
                         f"torch, for example to float32, and save it again.")
 
 
+_ELSEWHERE = {"torch._C._nn": "torch.nn.functional"}  # where torch's compiled functions say that they are
+
+
 def find(module: str, name: str) -> Any:
     """What ``torch.nn.modules.linear.Linear`` and the like are here: looked up in our modules, from the innermost out.
 
@@ -129,7 +132,7 @@ def find(module: str, name: str) -> Any:
     check_lacking(full)
     if full == "torch._C.Generator":
         return Generator
-    parts = [PACKAGE, *module.split(".")[1:]]
+    parts = [PACKAGE, *_ELSEWHERE.get(module, module).split(".")[1:]]
     while parts:
         try:
             found: Any = importlib.import_module(".".join(parts))
@@ -159,4 +162,8 @@ def torch_name(value: Any, name: str) -> tuple[str, str] | None:
         for place in _PLACES:
             if getattr(sys.modules.get(PACKAGE + place), name, None) is value:
                 return "torch" + place, name
+        for place in _PLACES:  # a function that goes by another name than its own, such as nn.functional.relu
+            for public, other in vars(sys.modules.get(PACKAGE + place, object)).items():
+                if other is value and not public.startswith("_"):
+                    return "torch" + place, public
     return None

@@ -32,6 +32,14 @@ _PythonUnpickler: Any = pickle._Unpickler
 _OWN = {"_requires_grad", "_grad", "_leaf_hooks", "_retains_grad"}  # attributes of ours that are no attributes of torch's
 
 
+# What torch's modules of these names must find in themselves when they are loaded there. Ours don't look at it.
+_TORCHS_STATE: dict[str, dict[str, Any]] = {
+    "Module": {"_forward_hooks": OrderedDict(), "_backward_hooks": OrderedDict()},
+    "RNNBase": {"all_weights": [[None]]},  # as in its old files: it then makes its list of weights anew
+    "TransformerEncoderLayer": {"activation_relu_or_gelu": 0},  # no short cut
+}
+
+
 class _Memory:
     """A piece of memory that tensors stand on; stands for it in the pickle."""
 
@@ -57,8 +65,9 @@ class Pickler(_PythonPickler):
             return self._tensor(value)
         if isinstance(value, Module):
             function, args, state, *rest = tuple(value.__reduce_ex__(self.proto))
-            if isinstance(state, dict):  # two tables that torch's modules look into without asking whether they are there
-                state = {"_forward_hooks": OrderedDict(), "_backward_hooks": OrderedDict(), **state}
+            if isinstance(state, dict):
+                for cls in type(value).__mro__:
+                    state = {**_TORCHS_STATE.get(cls.__name__, {}), **state}
             return (function, args, state, *rest)
         if type(value) is Size:
             return Size, (tuple(value),)

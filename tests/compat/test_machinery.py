@@ -1,7 +1,8 @@
 """What scripts ask about a machine without a GPU; autocast, gradient scaling, profiling, processes."""
 
-import importlib
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -26,13 +27,12 @@ def test_nothing_is_claimed_that_is_not_there():
 
 
 @pytest.mark.parametrize("path", ["backends.cudnn", "backends.cuda", "backends.mps", "cuda.amp", "cuda.random", "distributed", "amp",
-                                  "autograd.profiler", "multiprocessing", "profiler", "jit", "compiler", "version"])
+                                  "multiprocessing", "profiler", "jit", "hub", "testing", "version"])
 def test_paths_can_be_imported(path):
-    module = importlib.import_module(f"minitorch_ndl.{path}")
-    found = ndl
-    for part in path.split("."):
-        found = getattr(found, part)
-    assert found is module
+    code = (f"import importlib, minitorch_ndl as ndl\nmodule = importlib.import_module('minitorch_ndl.{path}')\n"
+            f"assert ndl.{path} is module and not vars(module).get('absent')")
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert ndl.cuda.amp.GradScaler is ndl.amp.GradScaler and issubclass(ndl.cuda.amp.autocast, ndl.amp.autocast)
 
 
 def test_settings_are_remembered_and_checked():
@@ -146,7 +146,8 @@ def test_profiler_measures(tmp_path):
     assert rows["outer"].self_cpu_time_total == pytest.approx(rows["outer"].cpu_time_total - rows["inner"].cpu_time_total)
     assert rows["outer"].cpu_time == rows["outer"].cpu_time_total / 2
     table = profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=1)
-    assert "inner" in table and "outer" not in table and "# of Calls" in table
+    first, second = sorted(rows, key=lambda name: -rows[name].self_cpu_time_total)
+    assert first in table and second not in table and "# of Calls" in table
     profile.export_chrome_trace(tmp_path / "trace.json")
     assert len(json.loads((tmp_path / "trace.json").read_text())["traceEvents"]) == 4
 

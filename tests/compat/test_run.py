@@ -128,6 +128,18 @@ def test_no_such_script(tmp_path):
     assert "check" in command("--help", cwd=tmp_path).stdout
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_processes_have_the_same_torch(script, tmp_path, method):
+    script("import sys, torch\nimport torch.nn as nn\nimport torch.multiprocessing as mp\n"
+           "class Net(nn.Module):\n    def forward(self, x):\n        return x + 1\n"
+           "def work(i, net, out):\n    out.put((i, net(torch.ones(1)).item(), 'minitorch_ndl' in torch.__version__))\n"
+           "if __name__ == '__main__':\n"
+           f"    out = mp.get_context('{method}').SimpleQueue()\n    mp.spawn(work, (Net(), out), 2, start_method='{method}')\n"
+           "    print(sorted([out.get(), out.get()]))")
+    done = command("run", "train.py", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout == "[(0, 2.0, True), (1, 2.0, True)]\n", done.stdout + done.stderr
+
+
 # --- check ------------------------------------------------------------------------------------------------------------
 
 

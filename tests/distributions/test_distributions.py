@@ -108,6 +108,19 @@ def test_vectors():
     np.testing.assert_allclose(shares.mean(0), np.array([1, 2, 5]) / 8, atol=0.01)
 
 
+def test_the_incomplete_gamma_function():
+    """For whole a, the probability of more than x is that of fewer than a events of a Poisson distribution."""
+    for a in (1, 2, 5, 30, 200):
+        for x in (0.0, 0.1, 0.9 * a, a, a + 1.0, 1.5 * a, 3.0 * a):
+            log_counts = [k * math.log(x) - x - math.lgamma(k + 1) if x else -math.inf if k else 0.0 for k in range(a)]
+            cdf = D.Gamma(ndl.tensor(float(a), dtype=ndl.float64), 1.0).cdf(ndl.tensor(x, dtype=ndl.float64)).item()
+            assert cdf == pytest.approx(1 - math.fsum(map(math.exp, log_counts)), abs=1e-11)
+    assert D.Gamma(2.0, 1.0).cdf(ndl.tensor(math.inf)).item() == 1
+    a = ndl.tensor([0.3, 2.0, 40.0], dtype=ndl.float64, requires_grad=True)
+    x = ndl.tensor([0.2, 3.0, 38.0], dtype=ndl.float64, requires_grad=True)
+    assert ndl.autograd.gradcheck(lambda a, x: D.Gamma(a, 2.0).cdf(x / 2), (a, x))
+
+
 def test_matrices():
     ndl.manual_seed(0)
     scale = ndl.tensor([[2.0, 0.6], [0.6, 0.5]])

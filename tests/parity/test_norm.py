@@ -49,6 +49,19 @@ def test_batch_norm(shape, kinds, training):
         [draw(*shape), *affine(3, kinds), mean, var])
 
 
+@pytest.mark.parametrize("name", ["batch_norm", "instance_norm", "group_norm"])
+def test_as_many_channels_as_columns(name):
+    """A weight for each channel is not one for each column, though both are as many."""
+    first = {"batch_norm": (None, None), "instance_norm": (None, None), "group_norm": (2,)}[name]
+
+    def call(lib, x, w, b):
+        more = {"training": True} if name == "batch_norm" else {}
+        function = getattr(lib.nn.functional, name)
+        return function(x, *first, w, b, **more)
+
+    put(call, [draw(2, 8, 8, 8), *affine(8, "wb")])
+
+
 @pytest.mark.parametrize("shape, kinds, own", list(itertools.product(SHAPES[1:], ["wb", "w", "b", ""], [True, False])))
 def test_instance_norm(shape, kinds, own):
     mean, var = draw(3, seed=3), np.abs(draw(3, seed=4)) + 0.1

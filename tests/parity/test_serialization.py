@@ -149,6 +149,49 @@ def test_whole_modules_go_both_ways():
                                fresh(ndl.from_numpy(x)).detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
+MODULES = [
+    ("Conv2d(3, 4, 3, padding=1)", (2, 3, 8, 8)), ("Conv2d(3, 4, 3, padding=1, padding_mode='reflect')", (2, 3, 8, 8)),
+    ("ConvTranspose2d(3, 4, 3, stride=2)", (2, 3, 8, 8)), ("BatchNorm2d(3)", (2, 3, 4, 4)), ("LayerNorm(8)", (2, 8)),
+    ("GroupNorm(3, 6)", (2, 6, 4)), ("MaxPool2d(2)", (2, 3, 8, 8)), ("RNN(3, 4)", (5, 2, 3)), ("GRUCell(3, 4)", (2, 3)),
+    ("LSTM(3, 4, 2, bidirectional=True)", (5, 2, 3)), ("TransformerEncoderLayer(8, 2, 16)", (5, 2, 8)), ("PReLU()", (3,)),
+    ("TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, activation='gelu', batch_first=True), 2)", (5, 2, 8)),
+    ("Upsample(scale_factor=2)", (1, 2, 3, 3)), ("Flatten()", (2, 3, 4)), ("Softmax(1)", (2, 3)), ("GELU()", (3,)),
+    ("ModuleList([nn.Linear(3, 2)])[0]", (2, 3)), ("utils.weight_norm(nn.Linear(3, 2))", (1, 3)),
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated", "ignore:enable_nested_tensor")
+@pytest.mark.parametrize("source, shape", MODULES, ids=[source for source, _ in MODULES])
+def test_whole_layers_go_both_ways(source, shape):
+    x = np.random.rand(*shape).astype(np.float32)
+    for package, other, carry in ((torch, ndl, from_torch), (ndl, torch, to_torch)):
+        module = eval("nn." + source, {"nn": package.nn}).eval()
+        again = carry(module, weights_only=False)
+        assert repr(again) == repr(module) and isinstance(again, getattr(other.nn, type(module).__name__))
+        expected, result = module(package.from_numpy(x)), again(other.from_numpy(x))
+        if isinstance(expected, tuple):
+            expected, result = expected[0], result[0]
+        np.testing.assert_allclose(result.detach().numpy(), expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["StepLR(o, 1)", "CosineAnnealingLR(o, 5)", "OneCycleLR(o, 0.1, total_steps=10)", "LambdaLR(o, len)"])
+def test_schedulers_go_on_in_the_other_library(name):
+    for package, other, carry in ((torch, ndl, from_torch), (ndl, torch, to_torch)):
+        optimizers = [p.optim.SGD(p.nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9) for p in (package, other)]
+        first, second = (eval("S." + name, {"S": p.optim.lr_scheduler, "o": o, "len": lambda epoch: 0.5 ** epoch})
+                         for p, o in zip((package, other), optimizers))
+        for _ in range(3):
+            optimizers[0].step()
+            first.step()
+        second.load_state_dict(carry(first.state_dict()))
+        optimizers[1].load_state_dict(carry(optimizers[0].state_dict()))
+        optimizers[0].step()
+        optimizers[1].step()
+        first.step()
+        second.step()
+        assert first.get_last_lr() == pytest.approx(second.get_last_lr())
+
+
 def test_generators_and_their_states():
     theirs = torch.Generator().manual_seed(3)
     torch.rand(5, generator=theirs)

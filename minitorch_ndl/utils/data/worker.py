@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import random
+from ... import random, settings
 from .fetch import Recipe
 
 PATIENCE = 5.0  # seconds that user code gets to finish, once nobody waits for it any more
@@ -93,6 +93,7 @@ def run(connection: Any, inherited: list[Any], recipe: Recipe, init: Callable | 
     threading.Thread(target=_listen, args=(connection, tasks), daemon=True).start()
     where = f"in DataLoader worker process {worker}"
     try:
+        settings.set_num_threads(1)  # the workers themselves are what runs side by side
         _info = WorkerInfo(worker, num_workers, seed_all(base_seed, worker), recipe.dataset)
         broken = None
         try:

@@ -6,7 +6,7 @@
 tensor([[[-1.,  1.]]])
 """
 
-from . import functional as functional
+from . import functional as functional, v2 as v2
 from .geometry import InterpolationMode as InterpolationMode
 from .transforms import *  # noqa: F403
 from .transforms import __all__ as __all__

@@ -1,0 +1,3 @@
+"""`torch.backends`, for ``import minitorch_ndl.backends``: `absent` puts it in this module's place."""
+
+from . import absent as absent

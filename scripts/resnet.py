@@ -28,14 +28,14 @@ NOTICE = ("This is NOT CIFAR-10. minitorch_ndl draws the images itself: digits i
 
 
 class ColouredDigits(Dataset):
-    """Drawn digits (32, 32, 3) in a random colour on another; the colours say nothing about the digit."""
+    """Drawn digits (32, 32, 3) in a random colour on a darker one; the colours say nothing about the digit."""
 
     def __init__(self, count, seed, transform):
         images, self.labels = draw_digits(count, seed)
         rng = np.random.RandomState(seed)
         ink = np.pad(images, ((0, 0), (2, 2), (2, 2)))[..., None] / np.float32(255)
-        paper = rng.uniform(0, 255, (count, 1, 1, 3)).astype(np.float32)
-        pen = (paper + rng.uniform(64, 192, paper.shape).astype(np.float32)) % 256  # so that one can tell it from the paper
+        paper = rng.uniform(0, 128, (count, 1, 1, 3)).astype(np.float32)
+        pen = paper + rng.uniform(32, 127, paper.shape).astype(np.float32)
         noise = rng.normal(0, 16, (count, 32, 32, 3)).astype(np.float32)
         self.images = np.clip(paper + (pen - paper) * ink + noise, 0, 255).astype(np.uint8)
         self.transform = transform
@@ -117,7 +117,7 @@ def evaluate(model, dataset):
 
 
 def main():
-    parser = common.parser(__doc__, epochs=4, batch_size=64, lr=0.1)
+    parser = common.parser(__doc__, epochs=5, batch_size=32, lr=0.05)
     add = parser.add_argument
     add("--data-dir", metavar="DIR", help="folder with CIFAR-10; unset: $MINITORCH_NDL_DATA, or else data/ beside this "
         "script's folder")

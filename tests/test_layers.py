@@ -22,8 +22,7 @@ LAYERS = [
     ("cuda", "nn.functional", "linalg", "special", "settings", "profiler", "version"),
     ("nn", "func", "optim", "distributions", "utils", "datasets", "transforms", "serialization", "amp", "jit", "multiprocessing",
      "absent", "backends", "distributed", "hub", "testing"),
-    ("needle",),
-    ("vision", "compat", "", "__main__"),
+    ("vision", "needle", "compat", "", "__main__"),
 ]
 
 

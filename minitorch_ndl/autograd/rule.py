@@ -47,8 +47,8 @@ class Rule:
 
     def save(self, env: tuple) -> tuple:
         """What the formulas need, out of everything that is known when the operation has run."""
-        self.save = _saver(self._plan, self._sequence)  # type: ignore[method-assign]  # from now on
-        return self.save(env)
+        self.__dict__["save"] = quick = _saver(self._plan, self._sequence)  # found before this method from now on
+        return quick(env)
 
     def guard(self, node: Node, tensors: Sequence[Any], out: Any, written: int = 0) -> None:
         """Note whose writes would spoil what `node` saved.

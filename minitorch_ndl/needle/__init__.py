@@ -10,7 +10,7 @@ the operations, their gradients and the backward pass are the package's. https:/
 array([14])
 """
 
-from . import autograd as autograd, init as init, ops as ops, simple_ml as simple_ml
+from . import autograd as autograd, data as data, init as init, nn as nn, ops as ops, optim as optim, simple_ml as simple_ml
 from .autograd import Tensor as Tensor
 from .ops import (
     add as add,

@@ -82,17 +82,19 @@ def xavier_normal(fan_in: int, fan_out: int, gain: float = 1.0, **kwargs: Any) -
     return randn(fan_in, fan_out, std=gain * math.sqrt(2 / (fan_in + fan_out)), **kwargs)
 
 
-def kaiming_uniform(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwargs: Any) -> Tensor:
-    """(fan_in, fan_out), uniform within ± √2 √(3 / fan_in). He et al., 2015."""
+def kaiming_uniform(fan_in: int, fan_out: int, nonlinearity: str = "relu", shape: tuple[int, ...] | None = None,
+                    **kwargs: Any) -> Tensor:
+    """(fan_in, fan_out), or `shape`; uniform within ± √2 √(3 / fan_in). He et al., 2015."""
     _check_relu(nonlinearity)
     a = math.sqrt(2) * math.sqrt(3 / fan_in)
-    return rand(fan_in, fan_out, low=-a, high=a, **kwargs)
+    return rand(*(shape or (fan_in, fan_out)), low=-a, high=a, **kwargs)
 
 
-def kaiming_normal(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwargs: Any) -> Tensor:
-    """(fan_in, fan_out), normal with standard deviation √2 / √fan_in."""
+def kaiming_normal(fan_in: int, fan_out: int, nonlinearity: str = "relu", shape: tuple[int, ...] | None = None,
+                   **kwargs: Any) -> Tensor:
+    """(fan_in, fan_out), or `shape`; normal with standard deviation √2 / √fan_in."""
     _check_relu(nonlinearity)
-    return randn(fan_in, fan_out, std=math.sqrt(2) / math.sqrt(fan_in), **kwargs)
+    return randn(*(shape or (fan_in, fan_out)), std=math.sqrt(2) / math.sqrt(fan_in), **kwargs)
 
 
 def _check_relu(nonlinearity: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..faces import F
+from ..faces import FACES, F
+from ..nn import functional
 from .autograd import Op, Tensor, TensorOp
 
 Axes = int | tuple[int, ...] | None
@@ -39,6 +40,38 @@ Transpose = _operation("Transpose", lambda a, axes=None: F.transpose(a, *(axes o
 Log = _operation("Log", lambda a: F.log(a), floats=True)
 Exp = _operation("Exp", lambda a: F.exp(a), floats=True)
 ReLU = _operation("ReLU", lambda a: F.relu(a))
+Tanh = _operation("Tanh", lambda a: F.tanh(a), floats=True)
+LogSoftmax = _operation("LogSoftmax", lambda a: functional.log_softmax(a, 1), floats=True)
+LogSumExp = _operation("LogSumExp", lambda a, axes=None: _torch("logsumexp", a, _dims(a, axes)), floats=True)
+Stack = _operation("Stack", lambda *args, axis: _torch("stack", args, axis))
+Split = _operation("Split", lambda a, axis, index: _torch("select", a, axis, index))
+Flip = _operation("Flip", lambda a, axes=None: _torch("flip", a, _dims(a, axes)))
+Dilate = _operation("Dilate", lambda a, axes, dilation: _dilated(a, axes, dilation))
+UnDilate = _operation("UnDilate", lambda a, axes, dilation: _undilated(a, axes, dilation))
+Conv = _operation("Conv", lambda a, b, stride=1, padding=0: functional.conv2d(
+    a.permute(0, 3, 1, 2), b.permute(3, 2, 0, 1), None, stride, padding).permute(0, 2, 3, 1))
+
+
+def _torch(name: str, *args: Any) -> Any:
+    return FACES["torch"][name](*args)
+
+
+def _dims(a: Any, axes: Axes) -> tuple[int, ...]:
+    return tuple(range(a.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+
+
+def _dilated(a: Any, axes: Axes, dilation: int) -> Any:
+    for axis in _dims(a, axes):
+        behind = (0, 0) * (a.ndim - 1 - axis % a.ndim)  # pad counts from the last axis
+        apart = functional.pad(a.unsqueeze(axis % a.ndim + 1), (*behind, 0, dilation))
+        a = _torch("flatten", apart, axis % a.ndim, axis % a.ndim + 1)
+    return a
+
+
+def _undilated(a: Any, axes: Axes, dilation: int) -> Any:
+    for axis in _dims(a, axes):
+        a = a[(slice(None),) * (axis % a.ndim) + (slice(None, None, dilation + 1),)]
+    return a
 
 
 def add(a: Tensor, b: Tensor) -> Tensor:
@@ -126,6 +159,55 @@ def relu(a: Tensor) -> Tensor:
     return ReLU()(a)
 
 
+def tanh(a: Tensor) -> Tensor:
+    """The hyperbolic tangent."""
+    return Tanh()(a)
+
+
+def logsoftmax(a: Tensor) -> Tensor:
+    """a - log Σ exp(a), along axis 1."""
+    return LogSoftmax()(a)
+
+
+def logsumexp(a: Tensor, axes: Axes = None) -> Tensor:
+    """log Σ exp(a) over `axes` (all of them, if None), without overflow."""
+    return LogSumExp(axes=axes)(a)
+
+
+def stack(args: Sequence[Tensor], axis: int) -> Tensor:
+    """Tensors of one shape side by side along a new axis."""
+    return Stack(axis=axis)(*args)
+
+
+def split(a: Tensor, axis: int) -> tuple[Tensor, ...]:
+    """The slices along an axis, which is gone in them: what `stack` put together."""
+    return tuple(Split(axis=axis, index=i)(a) for i in range(a.shape[axis]))
+
+
+def flip(a: Tensor, axes: Axes = None) -> Tensor:
+    """The elements in reverse order along `axes`."""
+    return Flip(axes=axes)(a)
+
+
+def dilate(a: Tensor, axes: Axes, dilation: int) -> Tensor:
+    """`dilation` zeros after each element along `axes`.
+
+    >>> needle.ops.dilate(needle.Tensor([1, 2]), (0,), 1).numpy()
+    array([1, 0, 2, 0])
+    """
+    return Dilate(axes=axes, dilation=dilation)(a)
+
+
+def undilate(a: Tensor, axes: Axes, dilation: int) -> Tensor:
+    """Every (dilation + 1)-th element along `axes`: the inverse of `dilate`."""
+    return UnDilate(axes=axes, dilation=dilation)(a)
+
+
+def conv(a: Tensor, b: Tensor, stride: int = 1, padding: int = 1) -> Tensor:
+    """Images (N, H, W, C_in) convolved with kernels (K, K, C_in, C_out): (N, H', W', C_out)."""
+    return Conv(stride=stride, padding=padding)(a, b)
+
+
 # --- operators on needle.Tensor -----------------------------------------------------------------------------------
 
 
@@ -151,11 +233,11 @@ _METHODS: dict[str, Callable] = {
     "__rtruediv__": _either(lambda a, b: divide(b, a), lambda a, s: mul_scalar(power_scalar(a, -1.0), s)),
     "__pow__": _either(power, power_scalar), "__matmul__": matmul, "__neg__": negate,
     "matmul": matmul, "sum": summation, "broadcast_to": broadcast_to, "transpose": transpose, "exp": exp, "log": log,
-    "relu": relu, "reshape": lambda self, *shape: reshape(self, shape if isinstance(shape[0], int) else shape[0]),
+    "relu": relu, "tanh": tanh, "reshape": lambda self, *shape: reshape(self, shape if isinstance(shape[0], int) else shape[0]),
 }
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 
-__all__ = ["Op", "Tensor", "TensorOp", "add", "add_scalar", "broadcast_to", "divide", "divide_scalar", "exp", "log",
-           "matmul", "mul_scalar", "multiply", "negate", "power", "power_scalar", "relu", "reshape", "summation",
-           "transpose"]
+__all__ = ["Op", "Tensor", "TensorOp", "add", "add_scalar", "broadcast_to", "conv", "dilate", "divide", "divide_scalar",
+           "exp", "flip", "log", "logsoftmax", "logsumexp", "matmul", "mul_scalar", "multiply", "negate", "power",
+           "power_scalar", "relu", "reshape", "split", "stack", "summation", "tanh", "transpose", "undilate"]

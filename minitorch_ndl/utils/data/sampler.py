@@ -63,8 +63,8 @@ class RandomSampler(Sampler[int]):
         if generator is None:  # a generator of its own, so that an epoch's order does not depend on other draws in it
             generator = random.Generator().manual_seed(draw_seed(None))
         if self.replacement:
-            for size in [32] * (count // 32) + [count % 32]:
-                yield from generator.integers(0, n, (size,)).tolist()
+            for start in range(0, count, 32):  # drawn as they are asked for: some ask for 10 ** 10, and never come to the end
+                yield from generator.integers(0, n, (min(32, count - start),)).tolist()
         else:
             for _ in range(count // n):
                 yield from generator.permutation(n).tolist()

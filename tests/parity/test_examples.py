@@ -1,5 +1,6 @@
 """The examples of scripts/ as PyTorch scripts: with nothing but their imports changed, torch prints the same figures."""
 
+import importlib.util
 import json
 import os
 import re
@@ -34,7 +35,11 @@ TO_TORCH = [  # the imports, as one would change them by hand; and what torchvis
 ]
 # Runs all calls in one process, for torch takes seconds to import. stdin: {script: arguments}; stdout: {script: output}.
 DRIVER = """
-import contextlib, io, json, runpy, sys
+import contextlib, importlib.util, io, json, runpy, sys, types
+spec = importlib.util.find_spec("torchvision")
+if spec is not None:  # what is compiled in it must match torch's build, and nothing here needs that: leave it out
+    sys.modules["torchvision"] = types.ModuleType("torchvision")
+    sys.modules["torchvision"].__path__ = spec.submodule_search_locations
 outputs = {}
 for name, arguments in json.load(sys.stdin).items():
     sys.argv = [name, *arguments]
@@ -64,12 +69,8 @@ def both(tmp_path_factory):
         for pattern, replacement in TO_TORCH:
             code = re.sub(pattern, replacement, code, flags=re.M)
         (theirs / f"{name}.py").write_text(code, encoding="utf-8")
-    try:
-        import torchvision  # noqa: F401
-
-        calls = CALLS
-    except (ImportError, RuntimeError):  # RuntimeError: it is there, but was built for another torch
-        calls = {name: arguments for name, arguments in CALLS.items() if name != "resnet"}
+    there = importlib.util.find_spec("torchvision") is not None
+    calls = {name: arguments for name, arguments in CALLS.items() if there or name != "resnet"}
     return outputs(ours, calls, ours), outputs(theirs, calls, theirs)
 
 

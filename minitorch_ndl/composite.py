@@ -31,6 +31,8 @@ def composite(*, on: str = "torch method", name: str | None = None, aliases: Seq
 
         def run(*args: Any) -> Any:
             if checks and not isinstance(args[0], Tensor):
+                if getattr(args[0], "is_sparse", False):
+                    return args[0]._call(title, args)
                 raise errors.not_a_tensor(title, "input", 1, args[0])
             if keywords:
                 return function(*args[:split], **dict(zip(keywords, args[split:], strict=True)))

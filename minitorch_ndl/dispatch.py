@@ -141,6 +141,8 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None, checked:
         elif type(value) in (float, int) and type(like) is ndarray and like.dtype.kind == "f" and i in op.lifted:
             values[i], numbers = number_array(value, like.dtype), True
         elif value is not None or not op.signature.optional(i):
+            if getattr(value, "is_sparse", False):
+                return value._call(op.name, args)
             return dispatch(op, lift(op, args), target, True)
     if like is None:
         raise TypeError(f"{op.name}(): expected at least one Tensor; got {', '.join(type(a).__name__ for a in args)}.")

@@ -1,4 +1,5 @@
-"""Python's `multiprocessing` by torch's name. Tensors are copied from process to process.
+"""Python's `multiprocessing` by torch's name. Tensors are copied from process to process, unless `share_memory_` has put
+them into memory that processes share.
 
 https://pytorch.org/docs/stable/multiprocessing.html
 """
@@ -23,7 +24,7 @@ class ProcessRaisedException(Exception):
 
 
 def get_all_sharing_strategies() -> set[str]:
-    """The ways to share memory that may be asked for; memory is not shared in any case."""
+    """The ways to share memory that may be asked for: `share_memory_` has one way of its own."""
     return {"file_descriptor", "file_system"}
 
 
@@ -33,7 +34,7 @@ def get_sharing_strategy() -> str:
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Remembered: tensors are copied in any case."""
+    """Remembered, and nothing else."""
     global _strategy
     if new_strategy not in get_all_sharing_strategies():
         raise AssertionError(f"set_sharing_strategy: {new_strategy!r} is not one of {sorted(get_all_sharing_strategies())}")

@@ -1,4 +1,4 @@
-"""Train a convolutional network on MNIST: at least 99.0 % test accuracy after four epochs.
+"""Train a convolutional network on MNIST: at least 99.0 % test accuracy after four epochs (99.3 % with seed 0).
 
     python scripts/convnet.py
     python scripts/convnet.py --epochs 8 --save convnet.pt

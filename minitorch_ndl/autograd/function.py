@@ -51,7 +51,7 @@ class FunctionCtx:
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep `tensors` (inputs, outputs or intermediate ones) for `backward`, which finds them in `saved_tensors`."""
         for i, t in enumerate(tensors):
-            if t is not None and not isinstance(t, Tensor):
+            if t is not None and not isinstance(t, Tensor) and not getattr(t, "is_sparse", False):
                 raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type "
                                 f"{type(t).__name__}. Numbers can be put on ctx: ctx.name = value.")
         self._saving = tensors

@@ -326,7 +326,7 @@ class RNN(Module):
                           for i in range(num_layers)]
 
     def forward(self, X: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        states = [None] * len(self.rnn_cells) if h0 is None else ops.split(h0, 0)
+        states: Any = [None] * len(self.rnn_cells) if h0 is None else ops.split(h0, 0)
         steps, last = list(ops.split(X, 0)), []
         for cell, h in zip(self.rnn_cells, states, strict=True):
             for t, x in enumerate(steps):

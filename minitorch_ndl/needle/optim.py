@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -51,12 +52,11 @@ class SGD(Optimizer):
 
     def clip_grad_norm(self, max_norm: float = 0.25) -> None:
         """Scale the gradients down, so that all of them together have at most this norm."""
-        with_grad = [p for p in self.params if p.grad is not None]
-        norm = float(np.sqrt(sum(float((p.grad.numpy() ** 2).sum()) for p in with_grad)))  # type: ignore[union-attr]
+        grads = [(p, p.grad.numpy()) for p in self.params if p.grad is not None]
+        norm = math.sqrt(sum(np.vdot(g, g) for _, g in grads))
         if norm > max_norm:
-            for p in with_grad:
-                p.grad = Tensor(p.grad.numpy() * (max_norm / (norm + 1e-6)), dtype=p.dtype,  # type: ignore[union-attr]
-                                requires_grad=False)
+            for p, g in grads:
+                p.grad = Tensor(g * (max_norm / (norm + 1e-6)), dtype=p.dtype, requires_grad=False)
 
 
 class Adam(Optimizer):

@@ -402,7 +402,9 @@ class Module(Stateful, Hookable):
         return self._apply(lambda t: t.cuda(device))
 
     def share_memory(self) -> Any:
-        """Returns self: on the CPU, worker processes get the parameters when they are forked."""
+        """Put parameters and buffers into memory that this process shares with those which it starts. Returns self."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor.share_memory_()
         return self
 
     def compile(self, *args: Any, **kwargs: Any) -> None:

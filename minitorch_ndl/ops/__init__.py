@@ -6,11 +6,12 @@ To read: `unary.py` and `binary.py` first (a function and its derivative a line)
 import importlib
 
 FAMILIES = (
-    "shape", "region", "rearrange", "index", "brackets", "data", "creation", "memory", "convert", "legacy", "randoms",
-    "unary", "binary", "ternary", "compare", "special", "exotic", "activation", "reduce", "scan", "order", "join",
+    "shape", "region", "rearrange", "index", "brackets", "data", "creation", "memory", "sharing", "convert", "legacy",
+    "randoms", "unary", "binary", "ternary", "compare", "special", "exotic", "activation", "reduce", "scan", "order", "join",
     "gather", "combine", "search", "matmul", "einsum", "affine", "solve", "decompositions", "magnitude", "linalg",
     "dropout", "loss", "loss_margin", "loss_ctc", "embedding", "embedding_bag", "pad", "conv", "pool", "pool_adaptive", "norm",
-    "attention", "recurrent", "resample", "grid", "patches", "distance", "windows", "sundries", "unsupported", "protocol",
+    "attention", "recurrent", "resample", "grid", "patches", "distance", "windows", "sundries", "unsupported", "sparse",
+    "protocol",
 )
 
 for _family in FAMILIES:

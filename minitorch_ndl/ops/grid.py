@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import backend, errors
 from ..composite import composite
-from ..faces import F
+from ..faces import FACES, F
 from ..tensor import Tensor, wrap
 from .resample import cubic
 
@@ -56,7 +56,8 @@ def affine_grid_generator(theta, size, align_corners):
     dims, xp = len(places), backend.of_type(type(theta._array)).xp
     base = xp.ones((*places, dims + 1), theta._array.dtype)
     for d, m in enumerate(places):
-        at = xp.linspace(-1, 1, m) if m > 1 else xp.zeros(1)
+        # As torch rounds: for the identity map the places lie on the pixels, and rounding says to which side of them.
+        at = FACES["torch"]["linspace"](-1, 1, m, dtype=theta.dtype, device=theta.device)._array if m > 1 else xp.zeros(1)
         at = at if align_corners else at * (m - 1) / m
         base[..., dims - 1 - d] = at.reshape((-1,) + (1,) * (dims - 1 - d))
     return (wrap(base.reshape(1, -1, dims + 1)) @ theta.mT).reshape(n, *places, dims)
@@ -158,7 +159,7 @@ def _check_grid(input: Tensor, grid: Tensor, mode: int) -> None:
 
 def _in_pixels(x: Tensor, size: int, align_corners: bool) -> Tensor:
     """Places from -1 to 1 as places from 0 to size - 1 (or half a pixel more at either end)."""
-    return (x + 1) / 2 * (size - 1) if align_corners else ((x + 1) * size - 1) / 2
+    return (x + 1) * ((size - 1) / 2) if align_corners else (x + 1) * (size / 2) - 0.5
 
 
 def _inside(x: Tensor, size: int, padding: str, align_corners: bool) -> Tensor:

@@ -174,7 +174,7 @@ def add_at(xp: Any, target: Any, places: tuple, value: Any) -> None:
         xp.add.at(target, places, value)
         return
     (index,) = arrays
-    at, k = len(places) - 1, index.ndim
+    at, k = next(i for i, p in enumerate(places) if p is index), index.ndim  # slices may stand on both sides
     value = xp.broadcast_to(value, target.shape[:at] + index.shape + target.shape[at + 1:])
     if at:
         value, target = xp.moveaxis(value, range(at, at + k), range(k)), xp.moveaxis(target, at, 0)

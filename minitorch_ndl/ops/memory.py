@@ -231,14 +231,7 @@ def _stays(name: str, doc: str) -> None:
 
 
 _stays("pin_memory", "This tensor: there is nothing to pin where nothing is copied to a GPU.")
-_stays("share_memory_", "This tensor: threads share all memory anyway, and processes are not supported.")
 _stays("to_dense", "This tensor: all of ours are dense.")
-
-
-@face("is_shared", "method")
-def is_shared(self: Tensor) -> bool:
-    """Whether other processes see this memory: never."""
-    return False
 
 
 @face("is_pinned", "method")

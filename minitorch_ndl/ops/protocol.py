@@ -1,8 +1,7 @@
 """NumPy's own functions on Tensors: `np.exp(t)`, `np.concatenate([t, u])`, `np.sum(t, axis=0)`.
 
 Where a NumPy function has an operation here, that operation runs, and its gradient is recorded. Every other NumPy function
-gets arrays: the Tensors convert by `__array__`, which refuses where a graph would be lost. So do those that give arrays with
-torch (`_ARRAYS`), unless there is a gradient to record: scripts go on with the array's methods, `.astype`, `.copy`, `.size`.
+gets arrays: the Tensors convert by `__array__`, which refuses where a graph would be lost.
 https://numpy.org/doc/stable/user/basics.interoperability.html
 """
 
@@ -53,18 +52,12 @@ def _ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: A
 def _function(self: Tensor, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
     """What ``np.sum(t, axis=0)`` comes to."""
     ours = FUNCTIONS.get(function)
-    if ours is not None and (function not in _ARRAYS or _requires_grad((args, tuple(kwargs.values())))):
+    if ours is not None:
         try:
             return ours(*args, **kwargs)
         except _Unsupported:
             pass  # an argument that only NumPy has
     return function(*map(_array, args), **{k: _array(v) for k, v in kwargs.items()})
-
-
-def _requires_grad(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(map(_requires_grad, value))
-    return isinstance(value, Tensor) and value.requires_grad
 
 
 class _Unsupported(Exception):
@@ -215,14 +208,6 @@ FUNCTIONS: dict[Any, Callable] = {
     np.linalg.solve: _same("solve", "linalg"), np.linalg.norm: _same("norm", "linalg"),
     np.linalg.cholesky: _same("cholesky", "linalg"), np.atleast_1d: _same("atleast_1d"),
     np.atleast_2d: lambda *a: FACES["torch"]["atleast_2d"](*a), np.diff: _same("diff"),
-}
-
-_ARRAYS = {
-    np.nansum, np.nanmean, np.count_nonzero, np.sort, np.ravel, np.fliplr, np.flipud, np.rot90, np.diag, np.diagonal, np.trace,
-    np.tril, np.triu, np.nan_to_num, np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.atleast_1d, np.atleast_2d,
-    np.diff, np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.expand_dims, np.broadcast_to,
-    np.roll, np.tile, np.where, np.isclose, np.dot, np.outer, np.inner, np.tensordot, np.einsum, np.kron, np.linalg.det,
-    np.linalg.norm,
 }
 
 Tensor.__array_ufunc__ = _ufunc  # type: ignore[attr-defined]

@@ -67,7 +67,8 @@ def repeat(xp, input, repeats: Sizes):
     shape = (1,) * (len(repeats) - input.ndim) + input.shape
     apart = [n for pair in zip(repeats, shape, strict=True) for n in pair]
     spread = input.reshape([n for size in shape for n in (1, size)])
-    return xp.broadcast_to(spread, apart).reshape([r * n for r, n in zip(repeats, shape, strict=True)])
+    # A copy in any case: people write into what they get.
+    return xp.broadcast_to(spread, apart).copy().reshape([r * n for r, n in zip(repeats, shape, strict=True)])
 
 
 def _unrepeat(g: Any, shape: Sizes) -> Any:

@@ -10,7 +10,7 @@ from ..tensor import Tensor
 
 _COMPLEX = ("complex numbers are out of scope here. Keep the real and the imaginary part as two tensors, or as a last "
             "dimension of size 2.")
-_SPARSE = ("sparse tensors are out of scope here. Use a dense one: "
+_SPARSE = ("of sparse tensors there is `sparse_coo_tensor` here, to multiply dense ones by. Use that, or a dense one: "
            "zeros(...).index_put_((rows, columns), values, accumulate=True).")
 _QUANTIZED = "quantized tensors are out of scope here. Use floats."
 
@@ -18,9 +18,9 @@ _QUANTIZED = "quantized tensors are out of scope here. Use floats."
 _TABLE: tuple[tuple[str, str, type[Exception], str], ...] = (
     ("complex polar view_as_complex stft istft", "stft istft", NotImplementedError, _COMPLEX),
     ("imag view_as_real", "", RuntimeError, "is not implemented for tensors with non-complex dtypes: " + _COMPLEX),
-    ("sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor sparse_compressed_tensor smm "
+    ("sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor sparse_compressed_tensor smm "
      "dsmm hsmm hspmm saddmm sspaddmm",
-     "to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc sparse_mask smm "
+     "to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc sparse_mask smm "
      "sspaddmm coalesce is_coalesced indices values crow_indices col_indices ccol_indices row_indices", NotImplementedError,
      _SPARSE),
     ("quantize_per_tensor quantize_per_channel dequantize", "dequantize int_repr q_scale q_zero_point", NotImplementedError,

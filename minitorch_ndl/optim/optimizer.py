@@ -278,7 +278,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
+            lines.append(f"{chr(10) if i else ''}Parameter Group {i}")
             lines.extend(f"    {k}: {group[k]}" for k in sorted(group) if k not in ("params", "param_names"))
         return "\n".join([*lines, ")"])
 

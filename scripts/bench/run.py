@@ -81,7 +81,8 @@ def report(workload, threads, workers):
     # Round by round, since neighbours in time saw the same machine.
     ratio = lambda n: f"{statistics.median(a / b for a, b in zip(times['ndl'], times[n])):.2f}" if n in times else "-"
     memory = ", ".join(f"{workers[n].rounds[-1]['memory'] / 1024:.0f} MB" for n in ("ndl", "torch") if n in workers)
-    print(f"| {workload.upper()} | {threads} | {1e3 * statistics.median(times['ndl']):.3f} ms ({1e3 * min(times['ndl']):.3f}) | "
+    middle, least = 1e3 * statistics.median(times["ndl"]), 1e3 * min(times["ndl"])
+    print(f"| {workload.upper()} | {threads} | {middle:.3f} ms ({least:.3f}) | "
           f"{ratio('torch')} | {ratio('numpy')} | {memory} |", flush=True)
 
 

@@ -125,9 +125,9 @@ def test_batch_norm():
     np.testing.assert_allclose(norm.running_mean.numpy(), 0.2 * x.mean(0), rtol=1e-5)
     np.testing.assert_allclose(norm.running_var.numpy(), 0.8 + 0.2 * x.var(0), rtol=1e-5)  # over N: the course's convention
     norm.eval()
-    mean, var = norm.running_mean.numpy(), norm.running_var.numpy()
+    mean, var = norm.running_mean.numpy().copy(), norm.running_var.numpy().copy()
     close(norm(needle.Tensor(x)), (x - mean) / np.sqrt(var + 1e-5))
-    assert norm.running_mean.numpy() is not mean or (norm.running_mean.numpy() == mean).all()
+    np.testing.assert_array_equal(norm.running_mean.numpy(), mean)  # evaluation leaves them as they are
     _same(nn.BatchNorm2d(3), ndl.nn.BatchNorm2d(3), rand(2, 3, 4, 5))
 
 
@@ -361,6 +361,5 @@ def test_a_language_model_learns():
         loss = nn.SoftmaxLoss()(head(ops.reshape(out, (out.shape[0] * 3, 12))), y)
         opt.reset_grad()
         loss.backward()
-        opt.clip_grad_norm(1.0) if hasattr(opt, "clip_grad_norm") else None
         opt.step()
     assert float(loss.numpy()) < 0.6

@@ -169,7 +169,7 @@ class Program:
 
                 def write(lib):
                     x = self.made[lib][k]
-                    x.grad_fn  # torch takes a view whose base got its history later for a leaf, until someone looks
+                    _ = x.grad_fn  # torch takes a view whose base got its history later for a leaf, until someone looks
                     v = make(lib, value)
                     if use == "leaf":
                         v = v * self.leaves[lib][0].sum()

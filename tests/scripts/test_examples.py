@@ -89,9 +89,9 @@ def test_text_is_learnt_and_written_from_a_checkpoint(example, a_text, tmp_path)
 
 
 def test_resnet(tmp_path):
-    output = run("resnet", *DIGITS, "--limit", 400, "--epochs", 2, "--width", 4, "--batch-size", 20, cwd=tmp_path)
-    first, last = numbers(output, "loss")
-    assert last < first and numbers(output, "test accuracy")[0] > 10
+    output = run("resnet", *DIGITS, "--limit", 600, "--epochs", 4, "--width", 8, "--batch-size", 8, cwd=tmp_path)
+    first, *_, last = numbers(output, "loss")
+    assert last < first - 0.2 and numbers(output, "test accuracy")[0] > 15
     assert "NOT CIFAR-10" in output.splitlines()[0] and "NOT CIFAR-10" in output.splitlines()[-2]
 
 
@@ -103,9 +103,9 @@ def test_reinforce(tmp_path):
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_help_is_complete(example, tmp_path):
     text = run(example, "--help", cwd=tmp_path)
-    options = re.findall(r"^  (--[\w-]+)(?: \S+)?(.*)", text, re.M)
-    assert {"--seed", "--quiet"} < {name for name, _ in options}
-    for name in re.findall(r"add\w*\(\"(--[\w-]+)\"", (SCRIPTS / f"{example}.py").read_text(encoding="utf-8")):
+    assert {"--seed", "--quiet"} < set(re.findall(r"^  (--[\w-]+)", text, re.M))
+    files = [example, *(["text"] if example in ("gpt", "lstm") else [])]
+    for name in re.findall(r"add\w*\(\"(--[\w-]+)\"", "".join((SCRIPTS / f"{f}.py").read_text(encoding="utf-8") for f in files)):
         assert name in text
 
 

@@ -40,13 +40,16 @@ class Signature:
 
     def __init__(self, names: Sequence[str], positional: int, defaults: dict[str, Any], annotations: dict[str, str]):
         self.names, self.positional, self.defaults, self.annotations = tuple(names), positional, defaults, annotations
-        self.arrays = tuple(i for i, n in enumerate(names) if annotations.get(n) in (None, "Arrays"))
-        self.sequence = next((i for i, n in enumerate(names) if annotations.get(n) == "Arrays"), None)
-        self.sizes = next((i for i, n in enumerate(names) if annotations.get(n) == "Sizes"), None)
+        kinds = [annotations.get(n) for n in names]
+        self.arrays = tuple([i for i, kind in enumerate(kinds) if kind is None or kind == "Arrays"])
+        self.sequence = kinds.index("Arrays") if "Arrays" in kinds else None
+        self.sizes = kinds.index("Sizes") if "Sizes" in kinds else None
         self.dtype = self.names.index("dtype") if "dtype" in names and self.arrays[:1] == (0,) else None
         # Filling in what was left out: the defaults, as long as everything before them was given.
         self._tail = [defaults.get(n, _MISSING) for n in names]
-        self.required = next((i for i in range(len(names), 0, -1) if self._tail[i - 1] is _MISSING), 0)
+        self.required = len(names)
+        while self.required and self._tail[self.required - 1] is not _MISSING:
+            self.required -= 1
         self._pairs: Any = None
         self._forms: dict[tuple, tuple[int, ...]] = {}  # calls with keywords that were fine: where their keywords go
 

@@ -54,7 +54,8 @@ def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[s
         in_place = fast.in_place_path(record)
         methods = fast.operator_methods(record, operators, commutes) if operators else {}
         full, full_in_place = fast.variant_path(variant, ""), fast.variant_path(variant, "_")
-        call: Any = publish(record.name, Signature.of_kernel(kernel), run, on=on, aliases=aliases, methods=methods,
+        signature = record.signature if variant is None else Signature.of_kernel(kernel)
+        call: Any = publish(record.name, signature, run, on=on, aliases=aliases, methods=methods,
                        in_place=in_place if inplace else None, out=out, doc=record.doc, kernel=kernel,
                        short=(count, full, full_in_place) if variant else None)
         call.op = record

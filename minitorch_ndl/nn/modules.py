@@ -4,7 +4,7 @@ import sys as _sys
 
 from . import activation, family, hooks, lazy, module, multihead
 
-_OURS = ("activation", "batchnorm", "channelshuffle", "container", "conv", "distance", "dropout", "flatten", "fold",
+_OURS = ("activation", "adaptive", "batchnorm", "channelshuffle", "container", "conv", "distance", "dropout", "flatten", "fold",
          "instancenorm", "lazy", "linear", "loss", "module", "normalization", "padding", "pixelshuffle", "pooling", "rnn",
          "sparse", "transformer", "upsampling")
 

@@ -15,12 +15,12 @@ import math
 from typing import Any
 
 from .. import dtypes, errors
-from ..autograd.grad_mode import no_grad
+from ..autograd import views
 from ..composite import composite
 from ..faces import F
 from ..fused import fused
 from ..sums import total
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from .reduce import count
 from .special import single
 
@@ -152,13 +152,14 @@ def _channel_sizes(name: str, sizes: Shape, channels: int, **given: Any) -> None
                                f"requires_grad True.")
 
 
-@no_grad()
 def _track(running_mean: Tensor, running_var: Tensor, moments: list, momentum: float, n: int) -> None:
     """Let the running statistics follow those of a batch; the variance that they follow divides by n - 1."""
     mean, var = (m.reshape(-1, running_mean._array.size).mean(0) for m in moments)
     for running, now in ((running_mean, mean), (running_var, var * (n / (n - 1) if n > 1 else math.nan))):
-        now = wrap(now).to(running.dtype)
-        running.copy_(now * momentum + running * (1 - momentum))
+        array = running._array
+        array *= 1 - momentum
+        array += now.astype(array.dtype) * momentum
+        views.bump(running)
 
 
 def _normalized(name: str, input: Tensor, weight: Any, bias: Any, running_mean: Any, running_var: Any, own: bool,

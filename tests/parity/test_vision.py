@@ -20,7 +20,7 @@ if _spec is None:
 if "torchvision" not in sys.modules:
     # Its compiled part must match torch's build, and nothing here needs it: only the modules written in Python are loaded.
     sys.modules["torchvision"] = types.ModuleType("torchvision")
-    sys.modules["torchvision"].__path__ = _spec.submodule_search_locations
+    sys.modules["torchvision"].__path__, sys.modules["torchvision"].__spec__ = _spec.submodule_search_locations, _spec
 import torchvision.transforms
 import torchvision.transforms.functional
 import torchvision.utils

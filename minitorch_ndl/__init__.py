@@ -84,11 +84,12 @@ cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
 # What not every program needs is loaded when it is first asked for: modules, and names out of modules.
 _LATER = {name: name for name in ("amp", "compat", "distributions", "func", "hub", "jit", "multiprocessing", "serialization",
                                   "sparse", "testing", "vision")}
-_LATER |= {"autocast": "amp", "is_autocast_enabled": "amp", "load": "serialization", "save": "serialization", "vmap": "func"}
+_LATER |= {"GradScaler": "amp", "autocast": "amp", "is_autocast_enabled": "amp", "load": "serialization",
+           "save": "serialization", "vmap": "func"}
 
 if _TYPE_CHECKING:
     from . import amp as amp, distributions as distributions, func as func, jit as jit, serialization as serialization
-    from .amp import autocast as autocast, is_autocast_enabled as is_autocast_enabled
+    from .amp import GradScaler as GradScaler, autocast as autocast, is_autocast_enabled as is_autocast_enabled
     from .func import vmap as vmap
     from .serialization import load as load, save as save
 

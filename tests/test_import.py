@@ -11,7 +11,6 @@ HEAVY = {
     "cupy",
     "email",
     "http.client",
-    "inspect",
     "logging",
     "matplotlib",
     "multiprocessing",

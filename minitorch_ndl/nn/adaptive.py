@@ -26,9 +26,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     Classes must be sorted by frequency. Grave et al., 2016.
     https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveLogSoftmaxWithLoss.html
 
-    >>> layer = ndl.nn.AdaptiveLogSoftmaxWithLoss(8, 20, cutoffs=[5, 10])
-    >>> output, loss = layer(ndl.ones(3, 8), ndl.tensor([0, 7, 19]))
-    >>> output.shape, layer.log_prob(ndl.ones(3, 8)).shape
+    >>> layer = ndl.nn.AdaptiveLogSoftmaxWithLoss(16, 20, cutoffs=[5, 10])
+    >>> output, loss = layer(ndl.ones(3, 16), ndl.tensor([0, 7, 19]))
+    >>> output.shape, layer.log_prob(ndl.ones(3, 16)).shape
     (Size([3]), Size([3, 20]))
     """
 

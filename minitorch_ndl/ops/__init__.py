@@ -3,6 +3,7 @@
 To read: `unary.py` and `binary.py` first (a function and its derivative a line), then `reduce.py`, `shape.py`.
 """
 
+import gc
 import importlib
 
 FAMILIES = (
@@ -14,5 +15,11 @@ FAMILIES = (
     "protocol",
 )
 
-for _family in FAMILIES:
-    importlib.import_module(f".{_family}", __name__)
+_collects = gc.isenabled()
+gc.disable()  # all that is made here stays, and so much of it is made that the collector would look through it ten times
+try:
+    for _family in FAMILIES:
+        importlib.import_module(f".{_family}", __name__)
+finally:
+    if _collects:
+        gc.enable()

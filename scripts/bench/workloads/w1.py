@@ -39,9 +39,10 @@ def build(torch):
 
 
 def by_hand():
-    # The weights lie as nn.Linear's do, (out, in): the same work. Kept as (in, out), where BLAS reads them in order, this
-    # loop takes about 5 % less.
+    # Kept as (in, out), where BLAS reads them in order: what one would do by hand. Kept as nn.Linear's, (out, in), the
+    # loop takes about 5 % more.
     xs, ys, w1, w2 = _start()
+    w1, w2 = np.ascontiguousarray(w1.T), np.ascontiguousarray(w2.T)
     rows, scale = np.arange(100), np.float32(0.1)
     at = 0
 
@@ -49,9 +50,9 @@ def by_hand():
         nonlocal at
         at = (at + 1) % len(xs)
         x, y = xs[at], ys[at]
-        h = x @ w1.T
+        h = x @ w1
         np.maximum(h, 0, out=h)
-        z = h @ w2.T
+        z = h @ w2
         z -= z.max(axis=1, keepdims=True)
         true = z[rows, y]
         np.exp(z, out=z)
@@ -60,9 +61,9 @@ def by_hand():
         z /= sums
         z[rows, y] -= 1
         z /= 100
-        dh = z @ w2
+        dh = z @ w2.T
         dh *= h > 0
-        dw2, dw1 = z.T @ h, dh.T @ x
+        dw2, dw1 = h.T @ z, x.T @ dh
         dw1 *= scale
         dw2 *= scale
         np.subtract(w1, dw1, out=w1)

@@ -72,6 +72,7 @@ class FusedRule:
         for o in (out,) if isinstance(out, Tensor) else out:
             if id(_owner(o._array)) in held:
                 guards.append(counter(o))
+                written_before = written_before or counter(o)[0]
         node.guards = tuple(guards)
         if written_before:
             node.versions = tuple(map(version, guards))

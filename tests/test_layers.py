@@ -20,7 +20,7 @@ LAYERS = [
     ("faces", "promotion", "dispatch", "fast", "op", "composite", "fused"),
     ("ops",),
     ("cuda", "nn.functional", "linalg", "sparse", "special", "settings", "profiler", "version"),
-    ("nn", "func", "optim", "distributions", "utils", "datasets", "transforms", "serialization", "amp", "jit", "multiprocessing",
+    ("nn", "func", "optim", "distributions", "utils", "datasets", "serialization", "amp", "jit", "multiprocessing",
      "absent", "backends", "distributed", "hub", "testing"),
     ("vision", "needle", "compat", "", "__main__"),
 ]

@@ -140,3 +140,24 @@ def test_subclasses_of_layers_with_settings():
     focal = Focal(ndl.ones(3), reduction="sum")
     assert focal(ndl.zeros(2, 3), ndl.tensor([0, 1])).item() == pytest.approx(2 * np.log(3))
     assert list(focal.state_dict()) == ["weight"]
+
+
+@pytest.mark.parametrize("dtype", (ndl.float16, ndl.float32, ndl.float64))
+def test_relu_stops_infinite_gradients(dtype):
+    """Where relu is flat its gradient is 0, whatever arrives: sqrt sends back inf there."""
+    x = ndl.tensor([-1.0, 0.0, 4.0], dtype=dtype, requires_grad=True)
+    ndl.relu(x).sqrt().sum().backward()
+    assert x.grad.tolist() == [0, 0, 0.25]
+
+
+def test_cross_entropy_of_scores_that_lie_in_columns():
+    scores, labels = np.random.RandomState(0).standard_normal((5, 4)), np.array([0, 4, 2, 1])
+    grads = []
+    for array in (scores.T, np.ascontiguousarray(scores.T)):
+        x = ndl.from_numpy(array).requires_grad_()
+        ndl.nn.functional.cross_entropy(x, ndl.from_numpy(labels)).backward()
+        grads.append(x.grad.numpy())
+    softmax = np.exp(scores.T) / np.exp(scores.T).sum(1, keepdims=True)
+    softmax[np.arange(4), labels] -= 1
+    for grad in grads:
+        np.testing.assert_allclose(grad, softmax / 4, rtol=1e-12)

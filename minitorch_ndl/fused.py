@@ -66,13 +66,13 @@ class FusedRule:
                 versions.append(now)
                 if id(_owner(t._array)) in held:
                     guards.append(t)
-                    written_before = written_before or now
+                    written_before = written_before or bool(now)
             else:
                 versions.append(0)
         for o in (out,) if isinstance(out, Tensor) else out:
             if id(_owner(o._array)) in held:
                 guards.append(counter(o))
-                written_before = written_before or counter(o)[0]
+                written_before = written_before or counter(o)[0] > 0
         node.guards = tuple(guards)
         if written_before:
             node.versions = tuple(map(version, guards))

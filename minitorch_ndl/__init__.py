@@ -83,7 +83,7 @@ cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
 
 # What not every program needs is loaded when it is first asked for: modules, and names out of modules.
 _LATER = {name: name for name in ("amp", "compat", "distributions", "func", "hub", "jit", "multiprocessing", "serialization",
-                                  "sparse", "testing", "vision")}
+                                  "sparse", "testing", "vision", "viz")}
 _LATER |= {"GradScaler": "amp", "autocast": "amp", "is_autocast_enabled": "amp", "load": "serialization",
            "save": "serialization", "vmap": "func"}
 

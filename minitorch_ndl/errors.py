@@ -168,3 +168,9 @@ def dtypes_differ(op: str, arrays: list[tuple[str, Any]]) -> RuntimeError:
 
 _CNAMES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int", "int32": "int",
            "int16": "short", "int8": "signed char", "uint8": "unsigned char"}
+
+
+def not_installed(what: str, package: str, extra: str) -> ImportError:
+    """For an optional part whose package is missing: says which, and how to get it."""
+    return ImportError(f"{what} needs the package {package}, which is not installed; it is an optional part: "
+                       f"python -m pip install 'minitorch-ndl[{extra}]'")

@@ -22,7 +22,7 @@ LAYERS = [
     ("cuda", "nn.functional", "linalg", "sparse", "special", "settings", "profiler", "version"),
     ("nn", "func", "optim", "distributions", "utils", "datasets", "serialization", "amp", "jit", "multiprocessing",
      "absent", "backends", "distributed", "hub", "testing"),
-    ("vision", "needle", "compat", "", "__main__"),
+    ("vision", "viz", "needle", "compat", "", "__main__"),
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, errors
 from ..faces import FACES, F
 from ..op import op
 
@@ -33,8 +33,7 @@ def scipy(name: str, *arrays: Any) -> Any:
     try:
         import scipy.special
     except ImportError as error:
-        raise ImportError(f"special: {name} comes from SciPy, which is not installed; it is an optional part: "
-                          f"python -m pip install 'minitorch-ndl[special]'") from error
+        raise errors.not_installed(f"special.{name}", "scipy", "special") from error
     out = getattr(scipy.special, name)(*(backend.to_numpy(a) if backend.is_array(a) else a for a in arrays))
     kind = next((type(a) for a in arrays if backend.is_array(a)), np.ndarray)
     return backend.of_type(kind).from_numpy(np.asarray(out, arrays[-1].dtype))

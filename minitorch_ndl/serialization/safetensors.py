@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, errors
 from ..tensor import Tensor, wrap
 from .files import replacing
 
@@ -19,8 +19,7 @@ def _library() -> Any:
     try:
         import safetensors.numpy  # binds safetensors as well
     except ImportError:
-        raise ImportError("safetensors: files of this format are read and written with the safetensors library, which is "
-                          "not installed: pip install safetensors (or minitorch-ndl[safetensors]).") from None
+        raise errors.not_installed("safetensors: this", "safetensors", "safetensors") from None
     return safetensors
 
 

@@ -1,4 +1,4 @@
-"""Helpers around training: `utils.data`, `utils.checkpoint`. Each is loaded when it is first asked for."""
+"""Helpers around training: `utils.data`, `utils.checkpoint`, `utils.tensorboard`. Each is loaded when it is first asked for."""
 
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any

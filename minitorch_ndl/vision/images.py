@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..tensor import Tensor, wrap
 
 
@@ -18,8 +19,7 @@ def pillow(name: str) -> Any:
     try:
         return importlib.import_module(f"PIL.{name}")
     except ImportError:
-        raise ImportError("torchvision: this needs the package Pillow, which is not installed: pip install pillow "
-                          "(or minitorch-ndl[vision]).") from None
+        raise errors.not_installed("torchvision: this", "pillow", "vision") from None
 
 
 def is_pil(image: Any) -> bool:

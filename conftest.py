@@ -1,5 +1,6 @@
 """What every test and every docstring example runs under."""
 
+import importlib.util
 import os
 import random
 
@@ -14,6 +15,9 @@ from minitorch_ndl.autograd import grad_mode
 # The default deadline of 200 ms per example fails on a busy machine. CI draws the same examples every time.
 hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("house")
+
+# What Numba compiles can't be looked at for examples where Numba is missing.
+collect_ignore_glob = [] if importlib.util.find_spec("numba") else ["minitorch_ndl/compiled/*"]
 
 # State that outlives a test: how to read it, and how to put it back so that only the guilty test fails.
 GLOBAL_STATE = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, dtypes, errors
+from . import backend, compiled, dtypes, errors
 from .autograd import views
 from .autograd.engine import edge_of
 from .autograd.grad_mode import Anomaly, mode
@@ -75,7 +75,7 @@ class Op:
             if broadcasts is None else broadcasts
         self.lifted = tuple(i for i in self.promoted if numbers is True or (numbers and names[i] in numbers))
         self.plain = not (view or outputs or many or saves) and self.signature.sequence is None
-        self.kernels = _Kernels(kernel, ufunc)
+        self.kernels = Kernels(self.name, kernel, ufunc)
         self.rules: dict[tuple[int, ...], Rule] = {}
         title = "".join(part.capitalize() for part in self.name.split("_"))
         self.node_name = f"{title}Backward"
@@ -96,12 +96,13 @@ class Op:
         return f"<op {self.name}({', '.join(self.signature.names)})>"
 
 
-class _Kernels(dict):
-    """By array type: the kernel, bound to the module that such arrays belong to."""
+class Kernels(dict):
+    """By array type: the kernel `name`, bound to the module that such arrays belong to; for NumPy's, its compiled twin,
+    where there is one."""
 
-    def __init__(self, kernel: Callable, ufunc: str | None):
+    def __init__(self, name: str, kernel: Callable, ufunc: str | None = None):
         super().__init__()
-        self.kernel, self.ufunc = kernel, ufunc
+        self.name, self.kernel, self.ufunc = name, kernel, ufunc
 
     def __missing__(self, array_type: type) -> Callable:
         xp, kernel, code = backend.of_type(array_type).xp, self.kernel, self.kernel.__code__
@@ -110,7 +111,8 @@ class _Kernels(dict):
             defaults = (*(kernel.__defaults__ or ()), *(kernel.__kwdefaults__ or {}).values())
             kernel = types.FunctionType(code, kernel.__globals__, kernel.__name__, defaults,
                                         kernel.__closure__)
-        self[array_type] = bound = getattr(xp, self.ufunc) if self.ufunc else functools.partial(kernel, xp)
+        bound = getattr(xp, self.ufunc) if self.ufunc else functools.partial(kernel, xp)
+        self[array_type] = bound = compiled.twin_of(self.name, bound) if array_type is ndarray else bound
         return bound
 
 

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import backend, errors
+from . import errors
 from .autograd import engine
 from .autograd.grad_mode import enable_grad
 from .autograd.node import Node, next_number
 from .autograd.rule import version, zeros
-from .dispatch import OPS, Op
+from .dispatch import OPS, Kernels, Op
 from .faces import F, publish
 from .fast import layering
 from .op import inner_face
@@ -45,7 +45,7 @@ class FusedRule:
     outputs = ()
     slots: dict = {}
 
-    def __init__(self, op: Op, backward: Callable, reference: Callable, wanted: tuple[int, ...]):
+    def __init__(self, op: Op, backward: Kernels, reference: Callable, wanted: tuple[int, ...]):
         self.op, self.backward, self.reference, self.wanted = op, backward, reference, wanted
         self.name = op.node_name
         self.wants = tuple(i in wanted for i in op.differentiable)
@@ -88,7 +88,7 @@ class FusedRule:
             g = [zeros(o, False) if part is None else part for part, o in zip(g, node.outputs, strict=True)]
         array = g[0] if node.outputs is not None else g
         saved = node.saved[:-1]  # type: ignore[index]
-        grads = self.backward(backend.of_type(type(array)).xp, self.wants, g, *saved)
+        grads = self.backward[type(array)](self.wants, g, *saved)
         if not isinstance(grads, (tuple, list)):
             grads = (grads,)
         return [grad for grad, want in zip(grads, self.wants, strict=True) if want]
@@ -149,7 +149,8 @@ def fused(reference: Callable, *, on: str = "torch method", aliases: Sequence[st
 
     def define(cls: type) -> Callable:
         title = name or cls.__name__
-        forward, backward = cls.forward, cls.backward  # type: ignore[attr-defined]
+        forward = cls.forward  # type: ignore[attr-defined]
+        backward = Kernels(f"{title}.backward", cls.backward)  # type: ignore[attr-defined]
         record = Op(forward, {}, name=title, saves=("saved",), **options)
         names = record.signature.names
         record.differentiable = tuple(i for i in record.arrays if names[i] not in constants)

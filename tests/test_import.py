@@ -51,8 +51,9 @@ def test_heavy_modules_stay_unloaded(loaded):
 
 def test_every_module_can_be_imported():
     run(
-        "import importlib, pkgutil, minitorch_ndl as ndl\n"
+        "import importlib, importlib.util, pkgutil, minitorch_ndl as ndl\n"
+        "numba = importlib.util.find_spec('numba')\n"
         "for module in pkgutil.walk_packages(ndl.__path__, 'minitorch_ndl.'):\n"
-        "    if not module.name.endswith('__main__'):\n"
+        "    if not module.name.endswith('__main__') and (numba or '.compiled.' not in module.name):\n"
         "        importlib.import_module(module.name)"
     )

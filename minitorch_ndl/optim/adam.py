@@ -5,10 +5,26 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..compiled import twinned
 from ..tensor import wrap
 from .optimizer import Optimizer
 
 Betas = tuple[float, float]
+
+
+@twinned("adam")
+def _adam(xp: Any, p: Any, g: Any, m: Any, v: Any, largest: Any, betas: Betas, correction: float, eps: float, rate: float,
+          scratch: Any) -> None:
+    """p ← p - rate m / (√v / correction + ε), in place, after m and v have taken in g; with the largest v so far, if kept."""
+    _averages(xp, g, m, v, betas, scratch)
+    if largest is not None:
+        v = xp.maximum(largest, v, out=largest)
+    xp.sqrt(v, out=scratch)
+    scratch /= correction
+    scratch += eps
+    xp.divide(m, scratch, out=scratch)
+    scratch *= rate
+    p -= scratch
 
 
 def _averages(xp: Any, g: Any, m: Any, v: Any, betas: Betas, scratch: Any) -> None:
@@ -46,17 +62,13 @@ class Adam(Optimizer):
     def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
         step, (m, v) = self._begin(xp, p, state, "exp_avg", "exp_avg_sq")
         beta1, beta2 = group["betas"]
-        _averages(xp, g, m, v, (beta1, beta2), scratch)
+        largest = None
         if group["amsgrad"]:
             if "max_exp_avg_sq" not in state:
                 state["max_exp_avg_sq"] = wrap(xp.zeros_like(p))
-            v = xp.maximum(state["max_exp_avg_sq"]._array, v, out=state["max_exp_avg_sq"]._array)
-        xp.sqrt(v, out=scratch)
-        scratch /= math.sqrt(1 - beta2**step)
-        scratch += group["eps"]
-        xp.divide(m, scratch, out=scratch)
-        scratch *= float(group["lr"]) / (1 - beta1**step)
-        p -= scratch
+            largest = state["max_exp_avg_sq"]._array
+        _adam(xp, p, g, m, v, largest, (beta1, beta2), math.sqrt(1 - beta2**step), group["eps"],
+              float(group["lr"]) / (1 - beta1**step), scratch)
 
 
 class AdamW(Adam):

@@ -1,0 +1,128 @@
+"""Compiled twins of the slowest kernels: the optional `fast` extra (`pip install 'minitorch-ndl[fast]'`).
+
+A twin does what a kernel written in NumPy does, as a plain loop that Numba compiles, and hands whatever is unusual
+(another dtype or layout, a size that does not pay) back to it. Results differ by rounding only. Nothing here is loaded
+at import: `twin_of` is asked when a kernel is first used. Where Numba is missing, or MINITORCH_NDL_FAST=0 in the
+environment, it answers with the kernel itself.
+
+    @twin("gelu")  # the operation's forward; its backward is "gelu.backward"
+    def gelu(plain, input, approximate):  # the kernel in NumPy, then what it takes
+
+What is compiled lies in a cache on disk (beside the package, or in the user's own cache folder), so that only the first
+use on a machine waits for the compiler.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+# Which module has the twin of which kernel.
+_HOMES = {"gelu": "activation", "gelu.backward": "activation", "adam": "optim"}
+_twins: dict[str, Callable] = {}
+
+
+@functools.cache
+def enabled() -> bool:
+    """Whether the twins are used."""
+    return os.environ.get("MINITORCH_NDL_FAST", "") != "0" and importlib.util.find_spec("numba") is not None
+
+
+def twin_of(name: str, plain: Callable) -> Callable:
+    """The twin of the kernel `name`, which takes the same arguments as `plain`; `plain` itself where there is none."""
+    home = _HOMES.get(name)
+    if home is None or not enabled():
+        return plain
+    try:
+        importlib.import_module(f"{__name__}.{home}")
+    except ImportError as error:  # a Numba that does not go with this NumPy says so when it is imported
+        print(f"minitorch_ndl: the fast extra is left out, for Numba can't be loaded: {error}", file=sys.stderr)
+        enabled.cache_clear()
+        os.environ["MINITORCH_NDL_FAST"] = "0"
+        return plain
+    return functools.partial(_twins[name], plain)
+
+
+def twin(name: str) -> Callable[[Callable], Callable]:
+    """Decorator: this is the twin of the kernel `name`."""
+
+    def register(function: Callable) -> Callable:
+        _twins[name] = function
+        return function
+
+    return register
+
+
+def twinned(name: str) -> Callable[[Callable], Callable]:
+    """Decorator for a kernel in NumPy that belongs to no operation, such as an optimizer's: its arguments after `xp` go to
+    its twin where they are NumPy's."""
+
+    def define(plain: Callable) -> Callable:
+        chosen: list[Callable] = []
+
+        @functools.wraps(plain)
+        def run(xp: Any, *args: Any) -> Any:
+            if xp is not numpy:
+                return plain(xp, *args)
+            if not chosen:
+                chosen.append(twin_of(name, functools.partial(plain, xp)))
+            return chosen[0](*args)
+
+        return run
+
+    return define
+
+
+def rows(*arrays: Any) -> list[Any] | None:
+    """Arrays of one floating dtype, each as one row, for loops over elements; None where one does not lie in order, or
+    has another dtype, or size."""
+    dtype, size, out = arrays[0].dtype, arrays[0].size, []
+    if dtype.char not in "fd":
+        return None
+    for a in arrays:
+        if a.dtype is not dtype or a.size != size or not a.flags.c_contiguous:
+            return None
+        out.append(a.reshape(-1))
+    return out
+
+
+def loop(function: Callable) -> Any:
+    """Decorator: compile a loop at its first call, for the types that it is called with.
+
+    Sums may be taken in another order, and products fused with sums; NaN and infinity stay what they are.
+    """
+    import numba
+
+    options = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True, "error_model": "numpy"}
+    _announce()
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder that the cache could be written to
+        return numba.njit(**options)(function)
+
+
+@functools.cache
+def _announce() -> None:
+    """Say, once, when Numba begins to compile: the user wonders what takes so long."""
+    from numba.core import event
+
+    class Listener(event.Listener):
+        def on_start(self, event: Any) -> None:
+            if not self.said and "minitorch_ndl" in getattr(event.data["dispatcher"].py_func, "__module__", ""):
+                self.said = True
+                print("minitorch_ndl: compiling fast kernels, once for this machine (MINITORCH_NDL_FAST=0 does without)",
+                      file=sys.stderr, flush=True)
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+        said = False
+
+    event.register("numba:compile", Listener())

@@ -84,10 +84,10 @@ def rows(*arrays: Any) -> list[Any] | None:
     """Arrays of one floating dtype, each as one row, for loops over elements; None where one does not lie in order, or
     has another dtype, or size."""
     dtype, size, out = arrays[0].dtype, arrays[0].size, []
-    if dtype.char not in "fd":
+    if dtype.char not in "fd" or not dtype.isnative:
         return None
     for a in arrays:
-        if a.dtype is not dtype or a.size != size or not a.flags.c_contiguous:
+        if a.dtype != dtype or a.size != size or not a.flags.c_contiguous:
             return None
         out.append(a.reshape(-1))
     return out

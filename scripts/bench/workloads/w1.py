@@ -2,40 +2,38 @@
 
 import numpy as np
 
+from . import trainer
+
 STEPS = 150
 
 
-def _start():
+def _start(hidden=100, batch=100):
     random = np.random.RandomState(0)
-    x = random.rand(600, 784).astype(np.float32)
-    y = random.randint(0, 10, 600)
-    w1 = (random.randn(100, 784) / 784**0.5).astype(np.float32)
-    w2 = (random.randn(10, 100) / 100**0.5).astype(np.float32)
-    return [x[i:i + 100] for i in range(0, 600, 100)], [y[i:i + 100] for i in range(0, 600, 100)], w1, w2
+    rows = 6 * batch
+    x = random.rand(rows, 784).astype(np.float32)
+    y = random.randint(0, 10, rows)
+    w1 = (random.randn(hidden, 784) / 784**0.5).astype(np.float32)
+    w2 = (random.randn(10, hidden) / hidden**0.5).astype(np.float32)
+    return [x[i:i + batch] for i in range(0, rows, batch)], [y[i:i + batch] for i in range(0, rows, batch)], w1, w2
 
 
-def build(torch):
+def build(torch, hidden=100, batch=100, **optimizer):
     nn = torch.nn
-    xs, ys, w1, w2 = _start()
+    xs, ys, w1, w2 = _start(hidden, batch)
     xs, ys = [torch.from_numpy(x) for x in xs], [torch.from_numpy(y) for y in ys]
-    model = nn.Sequential(nn.Linear(784, 100, bias=False), nn.ReLU(), nn.Linear(100, 10, bias=False))
+    model = nn.Sequential(nn.Linear(784, hidden, bias=False), nn.ReLU(), nn.Linear(hidden, 10, bias=False))
     with torch.no_grad():
         model[0].weight.copy_(torch.from_numpy(w1))
         model[2].weight.copy_(torch.from_numpy(w2))
     loss_function = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     at = 0
 
-    def step():
+    def loss_of():
         nonlocal at
         at = (at + 1) % len(xs)
-        loss = loss_function(model(xs[at]), ys[at])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
+        return loss_function(model(xs[at]), ys[at])
 
-    return step
+    return trainer(torch, torch.optim.SGD(model.parameters(), lr=0.1, **optimizer), loss_of)
 
 
 def by_hand():

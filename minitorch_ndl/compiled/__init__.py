@@ -24,8 +24,12 @@ from typing import Any
 
 import numpy
 
-# Which module has the twin of which kernel.
-_HOMES = {"gelu": "activation", "gelu.backward": "activation", "adam": "optim"}
+# The kernels that have twins, by the module that has these.
+_MODULES = {
+    "activation": "gelu gelu.backward",
+    "optim": "adam descend moving",
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 _twins: dict[str, Callable] = {}
 
 

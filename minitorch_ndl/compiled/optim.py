@@ -20,3 +20,40 @@ def adam(plain, p, g, m, v, largest, betas, correction, eps, rate, scratch):
         return plain(p, g, m, v, largest, betas, correction, eps, rate, scratch)
     number = p.dtype.type
     _adam(*ready, number(1 - betas[0]), number(1 - betas[1]), number(1 / correction), number(eps), number(rate))
+
+
+@loop
+def _descend(p, g, lr):
+    for i in range(p.size):
+        p[i] -= lr * g[i]
+
+
+@twin("descend")
+def descend(plain, p, g, lr, scratch):
+    ready = rows(p, g)
+    if ready is None:
+        return plain(p, g, lr, scratch)
+    _descend(*ready, p.dtype.type(lr))
+
+
+@loop
+def _moving(p, g, b, momentum, damping, lr):
+    for i in range(p.size):
+        b[i] = momentum * b[i] + damping * g[i]
+        p[i] -= lr * b[i]
+
+
+@loop
+def _nesterov(p, g, b, momentum, damping, lr):
+    for i in range(p.size):
+        b[i] = momentum * b[i] + damping * g[i]
+        p[i] -= lr * (g[i] + momentum * b[i])
+
+
+@twin("moving")
+def moving(plain, p, g, b, momentum, damping, nesterov, lr, scratch):
+    ready = rows(p, g, b)
+    if ready is None:
+        return plain(p, g, b, momentum, damping, nesterov, lr, scratch)
+    number = p.dtype.type
+    (_nesterov if nesterov else _moving)(*ready, number(momentum), number(damping), number(lr))

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..compiled import twinned
 from ..tensor import wrap
 from .optimizer import Optimizer
+
+
+@twinned("descend")
+def _descend(xp: Any, p: Any, g: Any, lr: float, scratch: Any) -> None:
+    """p ← p - lr g, in place."""
+    p -= xp.multiply(g, lr, out=scratch)
+
+
+@twinned("moving")
+def _moving(xp: Any, p: Any, g: Any, b: Any, momentum: float, damping: float, nesterov: bool, lr: float,
+            scratch: Any) -> None:
+    """b ← μ b + damping g, then p ← p - lr b, or p ← p - lr (g + μ b); in place."""
+    b *= momentum
+    b += g if damping == 1 else xp.multiply(g, damping, out=scratch)
+    step = xp.add(g, xp.multiply(b, momentum, out=scratch), out=scratch) if nesterov else b
+    p -= xp.multiply(step, lr, out=scratch)
 
 
 class SGD(Optimizer):
@@ -31,15 +48,13 @@ class SGD(Optimizer):
             "maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused})
 
     def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
-        momentum = group["momentum"]
+        momentum, lr = group["momentum"], float(group["lr"])
         if momentum:
-            if state.get("momentum_buffer") is None:
-                state["momentum_buffer"] = wrap(g.copy())
-                b = state["momentum_buffer"]._array
-            else:
-                b = state["momentum_buffer"]._array
-                b *= momentum
-                damping = 1 - group["dampening"]
-                b += g if damping == 1 else xp.multiply(g, damping, out=scratch)
-            g = xp.add(g, xp.multiply(b, momentum, out=scratch), out=scratch) if group["nesterov"] else b
-        p -= xp.multiply(g, float(group["lr"]), out=scratch)
+            buffer = state.get("momentum_buffer")
+            if buffer is not None:
+                _moving(xp, p, g, buffer._array, momentum, 1 - group["dampening"], group["nesterov"], lr, scratch)
+                return
+            state["momentum_buffer"] = wrap(g.copy())
+            if group["nesterov"]:
+                lr *= 1 + momentum
+        _descend(xp, p, g, lr, scratch)

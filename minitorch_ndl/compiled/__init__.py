@@ -27,6 +27,11 @@ import numpy
 # The kernels that have twins, by the module that has these.
 _MODULES = {
     "activation": "gelu gelu.backward",
+    "attention": "attend.exponentials attend.slopes",
+    "elementwise": "sigmoid silu scaled_elu softplus mish hardswish bowl",
+    "norm": "standardize standardize.backward",
+    "softmax": "softmax softmax.backward log_softmax log_softmax.backward "
+               "cross_entropy_of_labels cross_entropy_of_labels.backward",
     "optim": "adam descend moving",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 from .. import backend, errors
+from ..compiled import twinned
 from ..composite import composite
 from ..faces import F
 from ..fused import fused
@@ -45,25 +46,14 @@ class attend:
         query, key, value = single(query) * xp.float32(scale) if dtype.char == "e" else query * dtype.type(scale), \
             single(key), single(value)
         weights = xp.matmul(query, key.mT)
-        keep = xp.tri(*weights.shape[-2:], dtype=weights.dtype) if is_causal else None
-        added = None
+        keep = added = None
         if mask is not None:
             if mask.dtype.kind == "b":
-                keep = mask.astype(weights.dtype)
+                keep = mask
             else:
                 added = mask
                 weights += single(mask)
-        if weights.size and -40 < weights.min() and weights.max() < 40:
-            xp.exp(weights, out=weights)  # it cannot overflow, so there is no need for the maxima
-            if keep is not None:
-                weights *= keep
-        elif weights.size:
-            if keep is not None:
-                weights = xp.where(keep != 0, weights, weights.dtype.type(-math.inf))
-            top = weights.max(-1, keepdims=True)
-            weights -= xp.where(xp.isinf(top), top.dtype.type(0), top)
-            xp.exp(weights, out=weights)
-        sums = total(xp, weights, (weights.ndim - 1,), True)
+        sums = _exponentials(xp, weights, keep, is_causal)
         share = xp.where(sums == 0, sums, 1 / sums) if mask is not None or not weights.shape[-1] else 1 / sums
         out = xp.empty_like(query, shape=(*query.shape[:-1], value.shape[-1]))  # laid out as the query is
         xp.matmul(weights if noise is None else weights * noise, value, out=out)
@@ -82,8 +72,7 @@ class attend:
             of_scores = xp.matmul(small, value.mT)
             if noise is not None:
                 of_scores *= noise
-            of_scores -= total(xp, small * out, (g.ndim - 1,), True)
-            of_scores *= weights
+            _slopes(xp, of_scores, weights, share, small, out)
         if needs[0]:
             of_query = _product(xp, of_scores, key, query)
             of_query *= of_query.dtype.type(scale)
@@ -92,6 +81,34 @@ class attend:
         if needs[3] and added is not None:
             of_mask = F.sum_to_size(of_scores, added.shape).astype(added.dtype, copy=False)
         return (*(grad if grad is None else grad.astype(dtype, copy=False) for grad in (of_query, of_key, of_value)), of_mask)
+
+
+@twinned("attend.exponentials")
+def _exponentials(xp, weights, keep, is_causal):
+    """The scores become their exponentials, or 0 where they don't count, all of a row divided by the same number; their
+    sums."""
+    if is_causal:
+        keep = xp.tri(*weights.shape[-2:], dtype=weights.dtype)
+    elif keep is not None:
+        keep = keep.astype(weights.dtype)
+    if weights.size and -40 < weights.min() and weights.max() < 40:
+        xp.exp(weights, out=weights)  # it cannot overflow, so there is no need for the maxima
+        if keep is not None:
+            weights *= keep
+    elif weights.size:
+        if keep is not None:
+            weights[...] = xp.where(keep != 0, weights, weights.dtype.type(-math.inf))
+        top = weights.max(-1, keepdims=True)
+        weights -= xp.where(xp.isinf(top), top.dtype.type(0), top)
+        xp.exp(weights, out=weights)
+    return total(xp, weights, (weights.ndim - 1,), True)
+
+
+@twinned("attend.slopes")
+def _slopes(xp, of_scores, weights, share, small, out):
+    """The gradient of the weights becomes that of the scores."""
+    of_scores -= total(xp, small * out, (out.ndim - 1,), True)
+    of_scores *= weights
 
 
 def _product(xp: Any, a: Any, b: Any, like: Any) -> Any:

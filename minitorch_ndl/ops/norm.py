@@ -78,7 +78,7 @@ class standardize:
         w = None if weight is None else single(weight).reshape(shape)
         through = of_input and axes is not None  # the mean and the deviation depend on the input, too
         # Sum first where the weight is the same: what is left to be weighted is small then.
-        shared = axes if weight is bias is None else others if axes is None else tuple(i for i in axes if i in others)
+        shared = others if axes is None else axes if weight is bias is None else tuple(i for i in axes if i in others)
         rest = tuple(i for i in others if i not in shared)
         part = g * normal if of_weight or through else None
         products = _sum(xp, part, shared) if of_weight or through else None
@@ -209,7 +209,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         raise TypeError(f"batch_norm(): argument 'training' (position 6) must be bool, not {type(training).__name__}")
     shape = input._array.shape
     if training and len(shape) > 0 and shape[0] * math.prod(shape[2:]) == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}: one value has "
+                         f"no variance. Use larger batches (a DataLoader's drop_last=True leaves out a small last one), or "
+                         f"eval() to predict.")
     if shape == (0,):  # no channels
         return input.clone()
     return torch_batch_norm.composite(input, weight, bias, running_mean, running_var, training, momentum, eps)

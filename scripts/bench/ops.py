@@ -1,18 +1,24 @@
-"""Time single operations against torch eager, forward alone and with backward, sorted by ratio.
+"""Time single operations against torch eager, forward alone and with backward, sorted by ratio; float32, one thread.
 
-    python scripts/bench/ops.py                    # a million float32 elements, one thread
-    python scripts/bench/ops.py --size 1000 exp softmax
+    python scripts/bench/ops.py                          # a thousand, a hundred thousand and ten million elements
+    python scripts/bench/ops.py --sizes 1000 -- exp softmax
+    python scripts/bench/ops.py --write                  # and put what is slow, and why, into docs/benchmarks.md
+    python scripts/bench/ops.py --fast --write           # the same with the compiled kernels
 """
 
 import argparse
 import os
 import statistics
+import sys
 import time
 
+os.environ["MINITORCH_NDL_FAST"] = "1" if "--fast" in sys.argv else "0"
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # before NumPy is loaded
 
 import numpy as np  # noqa: E402
+import report  # noqa: E402
+import slow  # noqa: E402
 import torch  # noqa: E402
 
 import minitorch_ndl as ndl  # noqa: E402
@@ -28,6 +34,9 @@ REDUCE = ("sum mean prod var std max min amax argmax all any logsumexp cumsum cu
           "softmax log_softmax nansum count_nonzero")
 FUNCTIONAL = ("leaky_relu elu gelu silu softplus logsigmoid hardtanh hardswish selu celu mish relu6 hardsigmoid softsign "
               "tanhshrink normalize layer_norm dropout mse_loss l1_loss smooth_l1_loss binary_cross_entropy cross_entropy")
+
+
+LEAST, MOST = 2e-4, 0.5  # seconds of one measurement, and of all of one row
 
 
 def cases(size):
@@ -102,34 +111,58 @@ def measure(function, arrays, backward, repeats):
                     t.grad = None
 
         once()
-        libraries[lib] = (once, [])
-    for _ in range(repeats):
-        for once, times in libraries.values():
+        start = time.perf_counter()
+        once()
+        libraries[lib] = (once, [], max(1, int(LEAST / (time.perf_counter() - start))))
+    spent = 0.0
+    for count in range(repeats):
+        for once, times, calls in libraries.values():
             start = time.perf_counter()
-            once()
-            times.append(time.perf_counter() - start)
-    return [statistics.median(times) for _, times in libraries.values()]
+            for _ in range(calls):
+                once()
+            seconds = time.perf_counter() - start
+            times.append(seconds / calls)
+            spent += seconds
+        if spent > MOST and count >= 2:
+            break
+    return [statistics.median(times) for _, times, _ in libraries.values()]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--size", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=9)
-    args = parser.parse_args()
+def table(size, names, repeats):
+    """(ratio to torch, what, our seconds, torch's), the slowest first."""
     rows = []
-    for name, (function, arrays) in cases(args.size).items():
-        if args.names and name not in args.names:
+    for name, (function, arrays) in cases(size).items():
+        if names and name not in names:
             continue
         for backward in (False, True):
             if backward and not arrays:
                 continue
-            found = measure(function, arrays, backward, args.repeats)
+            found = measure(function, arrays, backward, repeats)
             if found:
-                rows.append((found[0] / found[1], name + " and backward" * backward, *found))
-    print(f"| operation, {args.size:,} elements | / torch | ms | torch ms |\n|---|---|---|---|")
-    for ratio, name, ours, theirs in sorted(rows, reverse=True):
-        print(f"| {name} | {ratio:.2f} | {1e3 * ours:.3f} | {1e3 * theirs:.3f} |")
+                rows.append((found[0] / found[1], name, backward, *found))
+    return sorted(rows, reverse=True)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 10_000_000])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--fast", action="store_true", help="with the compiled kernels")
+    parser.add_argument("--write", action="store_true", help="put a summary into docs/benchmarks.md")
+    args = parser.parse_args(argv)
+    if args.write and (args.names or args.sizes != parser.get_default("sizes")):
+        parser.error("--write: docs/benchmarks.md holds a whole run, not a part of one")
+    tables = {}
+    for size in args.sizes:
+        tables[size] = table(size, args.names, args.repeats)
+        print(report.table([f"operation, {size:,} elements", "/ torch", "ms", "torch ms"],
+                           [[name + " and backward" * backward, f"{ratio:.2f}", f"{1e3 * ours:.4f}", f"{1e3 * theirs:.4f}"]
+                            for ratio, name, backward, ours, theirs in tables[size]]) + "\n", flush=True)
+    text = slow.summary(tables)
+    print(text)
+    if args.write:
+        report.write("operations with fast" if args.fast else "operations", f"{report.machine()}\n\n{text}")
 
 
 if __name__ == "__main__":

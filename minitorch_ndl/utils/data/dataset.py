@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from ... import random
-from ...tensor import Tensor
+from ...tensor import Tensor, wrap
 
 T = TypeVar("T", covariant=True)
 
@@ -61,7 +63,10 @@ class TensorDataset(Dataset[tuple]):
 
     def take(self, indices: Sequence[int]) -> list[Tensor]:
         """A whole batch in one step: what collating ``[self[i] for i in indices]`` would give."""
-        return [t[indices] for t in self.tensors]
+        at: Any = indices
+        if type(at) is list and len(at) > 1 and type(at[0]) is int:
+            at = wrap(np.array(at))  # once for all
+        return [t[at] for t in self.tensors]
 
 
 class StackDataset(Dataset):

@@ -13,6 +13,13 @@ from ... import random
 T = TypeVar("T", covariant=True)
 
 
+def _length(source: Any) -> int:
+    if not hasattr(type(source), "__len__"):
+        raise TypeError(f"object of type '{type(source).__name__}' has no len(): to draw its indices one must know how many "
+                        f"there are. Give the data set a __len__, or make it an IterableDataset.")
+    return len(source)
+
+
 class Sampler(Generic[T]):
     """Base class: iterating gives indices (or lists of them)."""
 
@@ -30,7 +37,7 @@ class SequentialSampler(Sampler[int]):
         self.data_source = data_source
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self.data_source)))
+        return iter(range(_length(self.data_source)))
 
     def __len__(self) -> int:
         return len(self.data_source)
@@ -55,10 +62,10 @@ class RandomSampler(Sampler[int]):
 
     @property
     def num_samples(self) -> int:
-        return len(self.data_source) if self._num_samples is None else self._num_samples
+        return _length(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        n, count = len(self.data_source), self.num_samples
+        n, count = _length(self.data_source), self.num_samples
         generator = self.generator
         if generator is None:  # a generator of its own, so that an epoch's order does not depend on other draws in it
             generator = random.Generator().manual_seed(draw_seed(None))
@@ -68,7 +75,8 @@ class RandomSampler(Sampler[int]):
         else:
             for _ in range(count // n):
                 yield from generator.permutation(n).tolist()
-            yield from generator.permutation(n).tolist()[:count % n]
+            if count % n or self.generator is not None:  # torch draws once more even for none: a given generator shows it
+                yield from generator.permutation(n).tolist()[:count % n]
 
     def __len__(self) -> int:
         return self.num_samples

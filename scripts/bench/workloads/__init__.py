@@ -15,15 +15,17 @@ import numpy as np
 
 def weights(shapes):
     """Where training starts: an array for each name, matrices of a size that keeps what flows through them alive."""
-    random = np.random.RandomState(0)
+    random = np.random.default_rng(0)
     start = {}
     for name, shape in shapes.items():
-        values = random.randn(*shape)
+        values = random.standard_normal(shape, np.float32)
         if len(shape) == 1:
-            values = 0.1 * values + (name.startswith("ln") or ".ln" in name) * name.endswith("weight")
+            values *= np.float32(0.1)
+            if name.endswith("weight"):  # a layer norm's
+                values += np.float32(1)
         elif not name.startswith(("tokens", "places", "embedding")):
-            values /= math.sqrt(math.prod(shape[1:]))
-        start[name] = values.astype(np.float32)
+            values /= np.float32(math.prod(shape[1:])**0.5)
+        start[name] = values
     return start
 
 

@@ -6,6 +6,7 @@ from . import load, trainer, weights
 from .by_hand import Adam, cross_entropy, flat
 
 STEPS = 20
+RATE = 1e-4
 SHAPES = {"0.weight": (512, 784), "0.bias": (512,), "2.weight": (512, 512), "2.bias": (512,), "4.weight": (10, 512),
           "4.bias": (10,)}
 
@@ -27,7 +28,7 @@ def build(torch, **optimizer):
         at = (at + 1) % len(xs)
         return nn.functional.cross_entropy(model(xs[at]), ys[at])
 
-    return trainer(torch, torch.optim.Adam(model.parameters(), lr=1e-3, **optimizer), loss_of)
+    return trainer(torch, torch.optim.Adam(model.parameters(), lr=RATE, **optimizer), loss_of)
 
 
 def by_hand():
@@ -36,7 +37,7 @@ def by_hand():
     start = {n: np.ascontiguousarray(a.T) for n, a in weights(SHAPES).items()}
     whole, (w0, b0, w2, b2, w4, b4) = _views(start)
     gradients, (dw0, db0, dw2, db2, dw4, db4) = _views(start)
-    adam = Adam(whole, gradients)
+    adam = Adam(whole, gradients, RATE)
     at = 0
 
     def step():

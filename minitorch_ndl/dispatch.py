@@ -14,7 +14,7 @@ from .autograd import views
 from .autograd.engine import edge_of
 from .autograd.grad_mode import Anomaly, mode
 from .autograd.node import Node, Output, next_number
-from .autograd.rule import Rule, called_from
+from .autograd.rule import Rule, look_at
 from .backend import hush, restore
 from .faces import F, Signature
 from .promotion import common_dtype, converted, lift, number_array, refuse
@@ -213,10 +213,10 @@ def dispatch(op: Op, args: Sequence[Any], target: Tensor | None = None, checked:
             shapes = tuple(values[i].shape for i in positions)
             if any(s != shape for s in shapes):
                 node.shapes = shapes
-        if Anomaly.enabled:
-            node.trace = called_from()
         node.saved = rule.save((*values, result._array, *extras))
         rule.guard(node, guarded, result, target is not None)
+        if Anomaly.enabled:
+            look_at(node)
         if target is not None:
             views.bump(target)
             views.adopt(target, node)
@@ -245,7 +245,7 @@ def _record_many(op: Op, rule: Rule, edges: list, args: Sequence, values: list, 
     node.saved = rule.save((*values, tuple(o._array for o in outs), *(extras or [o._array for o in outs])))
     rule.guard(node, args, outs)
     if Anomaly.enabled:
-        node.trace = called_from()
+        look_at(node)
     for i, o in enumerate(outs):
         if o._array.dtype.kind == "f":
             o._edge = node if single else Output(node, i)

@@ -15,7 +15,7 @@ from .autograd import views
 from .autograd.engine import edge_of
 from .autograd.grad_mode import Anomaly, mode
 from .autograd.node import Node, Output, next_number
-from .autograd.rule import called_from
+from .autograd.rule import look_at
 from .backend import hush, restore
 from .dispatch import OPS, Nth, Op, dispatch, explained
 from .faces import F
@@ -210,7 +210,8 @@ def binary(op: Op, otherwise: Callable = dispatch) -> Callable:
             node.guards = ()
             if watched or Anomaly.enabled:
                 node.rule.guard(node, (input, None), result)
-                node.trace = called_from() if Anomaly.enabled else None
+                if Anomaly.enabled:
+                    look_at(node)
         else:
             node.rule.guard(node, (input, other), result)
             shape = out.shape

@@ -174,3 +174,11 @@ def _layout(shown: Any, ndim: int, indent: int, write: Callable[[Any], str], wid
     per_line = max(1, int(min(len(words), (_options["linewidth"] - indent) / (width + 2))))
     lines = [", ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)]
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
+
+
+def in_bytes(count: float) -> str:
+    """A number of bytes as people read it: ``313.6 kB``."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if abs(count) >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} B"

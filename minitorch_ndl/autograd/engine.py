@@ -130,9 +130,11 @@ class _Pass:
                     results = [r if r is None or r.shape == s else unbroadcast(r, s)
                                for r, s in zip(results, shapes, strict=True)]
                 if Anomaly.enabled:
-                    _look_for_nan(node, results)
+                    _look_at(node, results)
                 if hooks is not None and hooks.after:
-                    saved = results = _exchange(hooks.after, list(results), (g,), create_graph)  # hooks may keep them
+                    like = next(x for x in g if x is not None) if type(g) is list else g
+                    results = [r if r is None or create_graph else backend.as_array(r, like) for r in results]
+                    saved = results = _exchange(hooks.after, results, (g,), create_graph)  # hooks may keep them
                 if not keep and rule.holds:
                     node.saved, node.guards = None, ()
                 if len(edges) == 1:
@@ -321,8 +323,10 @@ def _exchange(hooks: dict, grads: Any, rest: tuple, create_graph: bool) -> Any:
     return grads
 
 
-def _look_for_nan(node: Node, results: Sequence[Any]) -> None:
-    if Anomaly.check_nan:
+def _look_at(node: Node, results: Sequence[Any]) -> None:
+    for watcher in Anomaly.watchers:
+        watcher.ran(node)
+    if Anomaly.tracing and Anomaly.check_nan:
         for i, r in enumerate(results):
             if r is not None:
                 array = r._array if isinstance(r, Tensor) else r

@@ -34,7 +34,7 @@ from . import views
 from .engine import edge_of, unbroadcast
 from .grad_mode import Anomaly, mode, no_grad
 from .node import Node, Output, next_number
-from .rule import called_from, version, zeros
+from .rule import look_at, version, zeros
 
 
 class FunctionCtx:
@@ -233,8 +233,6 @@ class Function:
         if several:
             node.outputs = tuple((o._array.shape, o._array.dtype, type(o._array)) if isinstance(o, Tensor) else None
                                  for o in outs)
-        if Anomaly.enabled:
-            node.trace = called_from()
         saved_outputs = {id(t): next((i for i, o in enumerate(outs) if o is t and (id(t) not in inputs
                                       or _among(t, ctx._dirty))), None) for t in ctx._saving if t is not None}
         for i, o in enumerate(outs):
@@ -242,6 +240,8 @@ class Function:
                 outs[i] = _output(o, i, node, ctx, id(o) in inputs)
         node.saved = tuple(None if t is None else _Saved(t, saved_outputs[id(t)]) for t in ctx._saving)
         ctx._node, ctx._saving = weakref.ref(node), ()
+        if Anomaly.enabled:
+            look_at(node)
         return tuple(outs) if several else outs[0]
 
     @classmethod

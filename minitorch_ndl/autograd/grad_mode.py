@@ -163,24 +163,34 @@ class inference_mode(_Switch):
 
 
 class Anomaly:
-    """Whether NaNs in gradients are being looked for; see `detect_anomaly`. One flag for all threads, as in torch."""
+    """Whether operations are looked at one by one: all of them take the general path then, which says so. Either NaNs in
+    gradients are being looked for, see `detect_anomaly`, or somebody follows the graph, see `watch_nodes`. One flag for all
+    threads, as in torch."""
 
-    enabled = False
+    enabled = False  # either of the two
+    tracing = False  # looking for NaNs, and noting the lines that recorded operations
     check_nan = True
+    watchers: tuple[Any, ...] = ()
+
+    @staticmethod
+    def switch(tracing: bool, watchers: tuple[Any, ...]) -> None:
+        Anomaly.tracing, Anomaly.watchers, Anomaly.enabled = tracing, watchers, tracing or bool(watchers)
 
 
 class set_detect_anomaly:
     """Switches the search for NaNs in gradients by a flag; also usable with ``with``."""
 
     def __init__(self, mode: bool, check_nan: bool = True):
-        self._before = Anomaly.enabled, Anomaly.check_nan
-        Anomaly.enabled, Anomaly.check_nan = bool(mode), check_nan
+        self._before = Anomaly.tracing, Anomaly.check_nan
+        Anomaly.check_nan = check_nan
+        Anomaly.switch(bool(mode), Anomaly.watchers)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exc: object) -> None:
-        Anomaly.enabled, Anomaly.check_nan = self._before
+        tracing, Anomaly.check_nan = self._before
+        Anomaly.switch(tracing, Anomaly.watchers)
 
 
 class detect_anomaly(set_detect_anomaly):
@@ -199,4 +209,18 @@ class detect_anomaly(set_detect_anomaly):
 
 def is_anomaly_enabled() -> bool:
     """Whether `detect_anomaly` is on."""
-    return Anomaly.enabled
+    return Anomaly.tracing
+
+
+class watch_nodes:
+    """Inside, `watcher.made(node)` is called for each operation that is recorded, and `watcher.ran(node)` for each that
+    backward has gone through, just before it drops what it saved. Costs nothing while nobody watches."""
+
+    def __init__(self, watcher: Any):
+        self._watcher = watcher
+
+    def __enter__(self) -> None:
+        Anomaly.switch(Anomaly.tracing, (*Anomaly.watchers, self._watcher))
+
+    def __exit__(self, *exc: object) -> None:
+        Anomaly.switch(Anomaly.tracing, tuple(w for w in Anomaly.watchers if w is not self._watcher))

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .. import backend
-from ..tensor import Tensor, _memory, counter
+from ..tensor import Tensor, counter
+from .alive import why_alive as why_alive
 from .engine import edge_of
 from .node import Node as Node, Output
+from .saved import memories
 
 
 def find_topo_sort(outputs: Tensor | Sequence[Tensor]) -> list[Any]:
@@ -66,28 +67,11 @@ def held_bytes(tensors: Tensor | Sequence[Tensor]) -> int:
     >>> held_bytes(total.detach())
     0
     """
-    memories: dict[int, Any] = {}  # by id; the values keep the ids from being used again
+    found: dict[int, Any] = {}  # by id; the values keep the ids from being used again
     for item in find_topo_sort(tensors):
-        if type(item) is not Node:
-            continue
-        _collect((item.saved, item.guards), memories)
-        if hasattr(item.rule, "ctx"):
-            _collect(tuple(vars(item.rule.ctx).values()), memories)
-    return sum(memory.nbytes for memory in memories.values())
-
-
-def _collect(value: Any, memories: dict[int, Any]) -> None:
-    """Note the memory of every array in `value`: an array, a Tensor, or a sequence of such."""
-    if isinstance(value, Tensor):
-        value = value._array
-    elif hasattr(value, "array"):  # a tensor that a Function saved
-        value = value.array
-    if backend.is_array(value):
-        memory = _memory(value)
-        memories[id(memory)] = memory
-    elif isinstance(value, (tuple, list)):
-        for v in value:
-            _collect(v, memories)
+        if type(item) is Node:
+            found |= memories(item)
+    return sum(memory.nbytes for memory in found.values())
 
 
 def increment_version(tensors: Tensor | Sequence[Tensor]) -> None:

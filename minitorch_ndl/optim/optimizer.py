@@ -18,6 +18,7 @@ from ..autograd import views
 from ..autograd.grad_mode import enable_grad
 from ..autograd.node import Handle
 from ..tensor import Tensor, wrap
+from .accumulation import Watch
 
 
 class Optimizer:
@@ -44,8 +45,8 @@ class Optimizer:
         self._room: dict[Any, Any] = {}
         groups = list(params)
         if not groups:
-            raise ValueError("optimizer got an empty parameter list: give it model.parameters(), and note that a "
-                             "generator can be used up only once.")
+            raise ValueError("optimizer got an empty parameter list: expected model.parameters(). A model finds no layers in "
+                             "a plain list (use nn.ModuleList), and a generator can be walked through only once.")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -120,6 +121,25 @@ class Optimizer:
                     else:
                         p._grad = p._grad.detach()
                         p._grad._array[...] = 0
+                        views.bump(p._grad)
+
+    @property
+    def warn_on_accumulation(self) -> bool:
+        """Whether `step` warns, once, when gradients still hold what the last step has used: a forgotten `zero_grad`.
+
+        >>> w = ndl.ones(1, requires_grad=True)
+        >>> opt = ndl.optim.SGD([w], lr=0.1)
+        >>> opt.warn_on_accumulation = True
+        """
+        return self._watch is not None
+
+    @warn_on_accumulation.setter
+    def warn_on_accumulation(self, value: bool) -> None:
+        if self._watch is not None:
+            self._watch.end()
+        self._watch = Watch(self) if value else None
+
+    _watch: Watch | None = None
 
     def step(self, closure: Callable | None = None) -> Any:
         """Update every parameter that has a gradient. A `closure` recomputes the loss first, and step returns it."""

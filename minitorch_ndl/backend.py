@@ -172,7 +172,8 @@ class device:
             index = int(number)
         if name not in _by_device and name not in ("cuda", "mps", "meta", "xpu"):
             known = ", ".join([*_by_device, "cuda"])
-            raise RuntimeError(f"Expected one of {known} device type at start of device string: {type}")
+            raise RuntimeError(f"Expected one of {known} device type at start of device string: {type}. A GPU is "
+                               f"'cuda', where ndl.cuda.is_available(); else use 'cpu'.")
         self.type, self.index = name, index
 
     def __repr__(self) -> str:

@@ -60,7 +60,8 @@ def not_a_scalar(tensor: Any) -> RuntimeError:
 def no_graph(index: int) -> RuntimeError:
     return RuntimeError(
         f"element {index} of tensors does not require grad and does not have a grad_fn. Nothing it came from was made "
-        f"with requires_grad=True, or it was computed under no_grad(), or cut off by detach(), .data or .item().")
+        f"with requires_grad=True, or it was computed under no_grad(), or cut off by detach(), .data, .item(), argmax() or "
+        f"the like.")
 
 
 def nan_in_backward(node: Any, index: int) -> RuntimeError:
@@ -159,11 +160,19 @@ def _fit(a: tuple, b: tuple) -> bool:
 def dtypes_differ(op: str, arrays: list[tuple[str, Any]]) -> RuntimeError:
     given = [(n, a) for n, v in arrays if v is not None for a in (v if isinstance(v, list) else [v])]
     found = ", ".join(f"{n} is {a.dtype}" for n, a in given)
-    names = [_CNAMES.get(str(a.dtype), str(a.dtype)) for _, a in given]
-    other = next(n for n in names if n != names[0])
-    return RuntimeError(
-        f"expected m1 and m2 to have the same dtype, but got: {names[0]} != {other} ({op}: {found}). Convert one of them, "
-        f"for example with .float() or .to(other.dtype); data from NumPy is often float64.")
+    one, other = given[0][1].dtype, next(a.dtype for _, a in given if a.dtype != given[0][1].dtype)
+    c_one, c_other = (_CNAMES.get(str(dtype), str(dtype)) for dtype in (one, other))
+    if op == "linear" and len(given) == 3:
+        what = f"mat1 and mat2 must have the same dtype, but got {_title(one)} and {_title(other)}"
+    elif op == "convolve":
+        what = f"Input type ({c_one}) and weight type ({c_other}) should be the same"
+    else:
+        what = f"expected m1 and m2 to have the same dtype, but got: {c_one} != {c_other}"
+    kinds = {str(one), str(other)}
+    fix = ("; data from NumPy is often float64" if "float64" in kinds else
+           "; an image's bytes become numbers from 0 to 1 by x.float() / 255" if "uint8" in kinds else "")
+    return RuntimeError(f"{what} ({'conv' if op == 'convolve' else op}: {found}). Convert one of them, for example with "
+                        f".float() or .to(other.dtype){fix}.")
 
 
 _CNAMES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int", "int32": "int",

@@ -93,7 +93,7 @@ class Signature:
         filled: list[int] = []
         for key, value in kwargs.items():
             name = _SPELLINGS.get(key, key) if key not in self.names else key
-            if name == "input" and self.names[:1] in (("A",), ("x",)):
+            if name == "input" and self.names[:1] in (("A",), ("x",), ("L",)):
                 name = self.names[0]
             if name not in self.names:
                 raise TypeError(f"{op}() got an unexpected keyword argument '{key}'; "
@@ -143,7 +143,8 @@ _MISSING = _Missing()
 _SPELLINGS = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "input", "x": "input", "dims": "dim",
               "x1": "input", "x2": "other", "axis0": "dim0", "axis1": "dim1", "tensor": "input",
               "A": "input", "b": "B", "split_size": "split_size_or_sections", "sections": "indices_or_sections",
-              "indices": "indices_or_sections"}
+              "indices": "indices_or_sections", "tensor_indices_or_sections": "indices_or_sections", "input2": "L",
+              "element": "elements", "test_element": "test_elements"}
 
 
 def named_result(op: str, outputs: Sequence[str]) -> type:

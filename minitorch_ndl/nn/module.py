@@ -397,6 +397,10 @@ class Module(Stateful, Hookable):
         """Move to the host's memory. Returns self."""
         return self._apply(lambda t: t.cpu())
 
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
+        """Put uninitialized memory on `device` in the place of all parameters and buffers. Returns self."""
+        return self._apply(lambda t: t.new_empty(t.shape, device=device), recurse)
+
     def cuda(self, device: Any = None) -> Any:
         """Move to a GPU. Raises RuntimeError where there is none that we can compute on."""
         return self._apply(lambda t: t.cuda(device))

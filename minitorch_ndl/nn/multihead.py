@@ -44,7 +44,8 @@ class MultiheadAttention(Module):
         self._qkv_same_embed_dim = self.kdim == self.vdim == embed_dim
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise AssertionError(f"embed_dim must be divisible by num_heads; got {embed_dim} and {num_heads}")
+            raise AssertionError(f"embed_dim must be divisible by num_heads; got {embed_dim} and {num_heads} (each head has "
+                                 f"embed_dim / num_heads features)")
         own = {"device": device, "dtype": dtype}
         together = self._qkv_same_embed_dim
         for name, width in (("q_proj_weight", embed_dim), ("k_proj_weight", self.kdim), ("v_proj_weight", self.vdim)):

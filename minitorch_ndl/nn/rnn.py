@@ -112,7 +112,8 @@ class RNNBase(Module):
         for name, state, size in zip(names, states, (self.proj_size or self.hidden_size, self.hidden_size), strict=False):
             wanted = (self.num_layers * (1 + bool(self.bidirectional)), n, size)
             if tuple(state.shape) != wanted:
-                raise RuntimeError(f"Expected {name} size {wanted}, got {list(state.shape)}")
+                raise RuntimeError(f"Expected {name} size {wanted}, got {list(state.shape)}. A state is (layers * directions, "
+                                   f"batch, features), with batch_first too; left out, it is zeros.")
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         several = self.mode == "LSTM"  # states: h and c

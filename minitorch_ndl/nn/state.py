@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -98,7 +99,9 @@ class Stateful(Hookable):
         <All keys matched successfully>
         """
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+            fix = ("Load the file first: load_state_dict(ndl.load(path))" if isinstance(state_dict, (str, os.PathLike)) else
+                   "Call its state_dict()" if hasattr(state_dict, "state_dict") else "It maps names to tensors")
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}. {fix}.")
         metadata = getattr(state_dict, "_metadata", None) or {}
         missing: list[str] = []
         unexpected: list[str] = []
@@ -126,6 +129,7 @@ class Stateful(Hookable):
             errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
         if strict and missing:
             errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
+            errors += _prefix_hint(missing, unexpected)
         if errors:
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
         if not fits:  # but the hooks have settled it
@@ -218,3 +222,14 @@ def _run(copies: list[Callable[[], Any]]) -> None:
 
 def _quoted(names: list[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
+
+
+def _prefix_hint(missing: list[str], unexpected: list[str]) -> list[str]:
+    """In words, if all names that are missing are there under a prefix, or without one that they have here."""
+    for long, short in ((unexpected, missing), (missing, unexpected)):
+        for name in long if short else ():
+            prefix = name.removesuffix(short[0])
+            if prefix and name != prefix and {prefix + other for other in short} <= set(long):
+                fix = f"k.removeprefix('{prefix}')" if long is unexpected else f"'{prefix}' + k"
+                return [f"The names differ by the prefix '{prefix}': load {{{fix}: v for k, v in state.items()}}."]
+    return []

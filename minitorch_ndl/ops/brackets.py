@@ -238,18 +238,18 @@ def _copy_(target: Tensor, source: Tensor) -> Tensor:
 
 
 @face("copy_", "method")
-def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Write the elements of `src`, broadcast and converted, into this tensor. Returns it.
+def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Write the elements of `other`, broadcast and converted, into this tensor. Returns it.
 
     >>> ndl.zeros(2, 2).copy_(ndl.tensor([1, 2]))
     tensor([[1., 2.],
             [1., 2.]])
     """
-    if not isinstance(src, Tensor):
-        src = wrap(number_beside(src, self._array))
-    if mode.enabled and (follows(self) or follows(src)):
-        return _copy_(self, src)
-    _write(self, self._array, (), src._array)
+    if not isinstance(other, Tensor):
+        other = wrap(number_beside(other, self._array))
+    if mode.enabled and (follows(self) or follows(other)):
+        return _copy_(self, other)
+    _write(self, self._array, (), other._array)
     return self
 
 

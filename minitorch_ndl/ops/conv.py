@@ -143,8 +143,10 @@ def _checked(op: str, dims: int, input: Tensor, weight: Tensor, bias: Any, strid
         raise RuntimeError(f"{op}: expected {dims + 2}-dimensional weight, but got {weight.ndim}-dimensional weight of "
                            f"size {list(weight.shape)}")
     if input.ndim not in (dims + 1, dims + 2):
+        fix = (f"x[{', '.join(['None'] * (dims + 2 - input.ndim))}] adds the dimensions that are missing in front"
+               if input.ndim <= dims else "x.flatten(0, 1) makes one dimension of the first two")
         raise RuntimeError(f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {op}, but got input of "
-                           f"size: {list(input.shape)}")
+                           f"size: {list(input.shape)}. (Expected is (N, C, {_SIZES[dims]}), or without the N: {fix}.)")
     single = input.ndim == dims + 1
     x = input.unsqueeze(0) if single else input
     stride, dilation = spread(stride, dims, "stride", op), spread(dilation, dims, "dilation", op)
@@ -158,9 +160,11 @@ def _checked(op: str, dims: int, input: Tensor, weight: Tensor, bias: Any, strid
         raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight "
                            f"of size {list(weight.shape)} instead")
     if x.shape[1] != channels:
+        fix = ("check in_channels, and that the layout is (N, C, ...)" if x.shape[-1] != channels else
+               f"the channels seem to be last: x.movedim(-1, {-dims - 1}) puts them in their place")
         raise RuntimeError(f"Given groups={groups}, weight of size {list(weight.shape)}, expected input"
                            f"{list(input.shape)} to have {channels} channels, but got {x.shape[1]} channels instead. "
-                           f"({op}: check in_channels, and that the layout is (N, C, ...))")
+                           f"({op}: {fix}{'; it was taken as one input without a batch dimension' * single})")
     if bias is not None and bias.dtype is not weight.dtype:
         raise RuntimeError(f"Input type ({input.dtype!r}) and bias type ({bias.dtype!r}) should be the same. ({op}: convert "
                            f"one of them, for example with .to(bias.dtype))")

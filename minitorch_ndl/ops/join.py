@@ -67,8 +67,10 @@ def _do_not_join(arrays: Sequence[Any], first: Sizes, at: int) -> RuntimeError:
                                 f"(shapes {first} and {a.shape})")
         for k, (n, m) in enumerate(zip(first, a.shape, strict=False)):
             if n != m and k != at:
+                differ = [d for d, sizes in enumerate(zip(first, a.shape, strict=False)) if sizes[0] != sizes[1]]
+                fix = f"They join with dim={k}." if differ == [k] else "Pad, crop or resize them first."
                 return RuntimeError(f"Sizes of tensors must match except in dimension {at}. Expected size {n} but got "
-                                    f"size {m} for tensor number {i} in the list. (shapes {first} and {a.shape})")
+                                    f"size {m} for tensor number {i} in the list. (Shapes {first} and {a.shape}. {fix})")
     return RuntimeError(f"cat: shapes {', '.join(str(a.shape) for a in arrays)} do not join along dimension {at}")
 
 
@@ -87,7 +89,8 @@ def stack(xp, tensors: Arrays, dim: int = 0):
     for i, a in enumerate(tensors):
         if a.shape != first:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
-                               f"{list(a.shape)} at entry {i}")
+                               f"{list(a.shape)} at entry {i}. Pad or crop them to one shape (a DataLoader's collate_fn "
+                               f"can, with nn.utils.rnn.pad_sequence), or join them with cat.")
     widen = (slice(None),) * at + (None,)
     return xp.ascontiguousarray(xp.concatenate([a[widen] for a in tensors], at))
 

@@ -250,8 +250,8 @@ def _of_probabilities(input: Tensor, target: Tensor, weight: Any, reduction: str
     if not target.is_floating_point():
         raise RuntimeError(f"Expected floating point type for target with class probabilities, got "
                            f"{errors._title(target._array.dtype)}: cross_entropy: a target of the input's shape "
-                           f"{tuple(input.shape)} means probabilities; use target.float(). Labels have "
-                           f"one dimension less.")
+                           f"{tuple(input.shape)} means probabilities: use target.float(). For one-hot "
+                           f"labels use target.argmax({min(1, input.ndim - 1)}), the numbers of the classes.")
     dim = 0 if input.ndim == 1 else 1
     classes = input.shape[dim]
     if smoothing:
@@ -444,8 +444,8 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
                          f"deprecated. Please ensure they have the same size.")
     if target._array.dtype != input._array.dtype:
         raise RuntimeError(f"Found dtype {errors._title(target._array.dtype)} but expected "
-                           f"{errors._title(input._array.dtype)}: binary_cross_entropy: convert the target, for "
-                           f"example with .float().")
+                           f"{errors._title(input._array.dtype)}: binary_cross_entropy: a target is a probability, "
+                           f"of the input's dtype: use target.{errors._method(input._array.dtype)}().")
     for name, values in (("input", input._array), ("target", target._array)):
         if values.size and not (values.min() >= 0 and values.max() <= 1):
             raise RuntimeError(f"all elements of {name} should be between 0 and 1; binary_cross_entropy got "

@@ -129,7 +129,7 @@ def _does_not_fit(shape: Sizes, input: Any) -> RuntimeError:
         return RuntimeError(f"cannot reshape tensor of 0 elements into shape {given} because the unspecified dimension "
                             f"size -1 can be any value and is ambiguous")
     return RuntimeError(f"shape '{given}' is invalid for input of size {size} (its shape is {list(input.shape)}): "
-                        f"the sizes must multiply to the number of elements.")
+                        f"the sizes must multiply to the number of elements. One size can be -1, and follows from the rest.")
 
 
 @composite(out=False)

@@ -8,6 +8,7 @@ import ast
 import functools
 import inspect
 import sys
+import textwrap
 from pathlib import Path
 
 import minitorch_ndl as ndl
@@ -24,9 +25,11 @@ Made by `scripts/make_op_table.py` from the operations' own definitions; do not 
 
 A formula is what becomes of the incoming gradient `g` for each input. `out` is the operation's own result, `F` the operations
 themselves, and `x_shape` the shape of the input `x`; sums over what was broadcast are not written, the engine makes them. Where
-a formula takes several statements its function is named, and a fused operation has its backward written by hand. What is
-*made of others* needs no formula: autograd follows what it is made of. Operations that are only steps of others, and have no
-public name, stand in `code`.
+a formula takes several statements its function is named and linked, and a fused operation has its backward written by hand,
+with a reference in other operations beside it. What is *made of others* needs no formula: autograd follows what it is made of.
+Operations that are only steps of others, and have no public name, stand in `code`.
+
+Where formulas are drawn as mathematics, x is `input`, y is `other` and w is `weight`; the rest keep their names.
 """
 # Where an operation is looked for first, and what its name begins with there.
 PLACES = {"torch": "ndl.", "linalg": "ndl.linalg.", "special": "ndl.special.", "functional": "F."}
@@ -59,25 +62,43 @@ def lambdas(module):
     return found
 
 
-def formula(function):
-    """A gradient formula as it stands in the source."""
-    code = function.__code__
+def source_of(function):
+    """A gradient formula as it stands in the source: an expression; None if it takes several statements."""
     if function.__name__ != "<lambda>":
-        return f"{function.__name__}()"
-    nearby = [(other, text) for other, text in lambdas(function.__module__).get(code.co_firstlineno, ())
-              if other.co_varnames == code.co_varnames]
+        source = textwrap.dedent(inspect.getsource(function))
+        (made,) = ast.parse(source).body
+        statements = made.body[ast.get_docstring(made) is not None:]
+        if len(statements) == 1 and isinstance(statements[0], ast.Return):
+            return " ".join(ast.get_source_segment(source, statements[0].value).split())
+        return None
+    made = function.__code__
+    nearby = [(other, text) for other, text in lambdas(function.__module__).get(made.co_firstlineno, ())
+              if other.co_varnames == made.co_varnames]
     for other, text in nearby:
-        if len(nearby) == 1 or (other.co_names, other.co_consts) == (code.co_names, code.co_consts):
+        if len(nearby) == 1 or (other.co_names, other.co_consts) == (made.co_names, made.co_consts):
             return text
-    return f"{function.__name__}()"
+    return None
+
+
+def formula(function):
+    """A gradient formula; one of several statements as a link to them."""
+    source = source_of(function)
+    return link(function) if source is None else code(source)
+
+
+def link(function):
+    """The name of a function, leading to its source. One that another function made leads to that."""
+    name = function.__qualname__.split(".<locals>")[0]
+    file = Path(inspect.getsourcefile(function)).relative_to(PAGE.parents[1]).as_posix()
+    return f"[{code(name + '()')}](../{file}#{name})"
 
 
 def gradient(record):
     if hasattr(record, "reference"):
-        return f"by hand; reference: `{record.reference.__name__}`"
+        return f"by hand; reference: {link(record.reference)}"
     if not record.formulas:
         return "none"
-    return "<br>".join(f"{name}: {code(formula(f))}" for name, f in record.formulas.items())
+    return "<br>".join(f"{name}: {formula(f)}" for name, f in record.formulas.items())
 
 
 def code(text):

@@ -1,38 +1,20 @@
 """Every ```python block of README.md and of the pages under docs/ runs, and what it shows is what happens.
 
 The blocks of one page share their names, as in a notebook. A block with `>>>` is a doctest; any other is run
-as it stands. "```python not-run" marks the rare block that can't be.
+as it stands. "```python picture" marks one that draws, and needs the libraries for that; "```python not-run" the rare
+block that can't be run. The site is built with the same code, which is docs/_ext/pages.py.
 """
 
-import doctest
-import re
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-import minitorch_ndl as ndl
-
 ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "docs" / "_ext"))
+from pages import Mismatch, line_of, links, run_page  # noqa: E402
+
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-
-
-def run_page(page):
-    text = page.read_text(encoding="utf-8")
-    names = {"__name__": "__page__", "ndl": ndl, "np": np}
-    for block in BLOCK.finditer(text):
-        code, lines_above = block[1], text.count("\n", 0, block.start(1))
-        if ">>>" in code:
-            test = doctest.DocTestParser().get_doctest(code, names, page.name, str(page), lines_above)
-            report = []
-            runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
-            if runner.run(test, out=report.append, clear_globs=False).failed:
-                pytest.fail("".join(report), pytrace=False)
-            names = test.globs
-        else:
-            exec(compile("\n" * lines_above + code, str(page), "exec"), names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -43,15 +25,39 @@ def test_page(page, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_within_the_project_lead_somewhere(page):
-    targets = LINK.findall(page.read_text(encoding="utf-8"))
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    for target, name in links(page):
+        file = page.parent / target
+        assert file.exists(), target
+        if name and file.suffix == ".py":
+            line_of(file.resolve(), name)  # raises LookupError, with the name, where it is gone
+
+
+def test_a_link_to_a_name_that_is_gone_is_noticed():
+    engine = ROOT / "minitorch_ndl" / "autograd" / "engine.py"
+    source = engine.read_text(encoding="utf-8").splitlines()
+    assert source[line_of(engine, "_Pass.walk") - 1].startswith("    def walk(")
+    assert source[line_of(engine, "unbroadcast") - 1].startswith("def unbroadcast(")
+    with pytest.raises(LookupError, match=r"engine\.py defines no '_Pass\.run'"):
+        line_of(engine, "_Pass.run")
 
 
 def test_what_a_page_shows_is_checked(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("```python\nx = 1\n```\ntext\n```python\n>>> x + 1\n2\n>>> x\n3\n```\n")
-    with pytest.raises(pytest.fail.Exception, match=r'page.md", line 8,(.*\n)+Expected:\n    3\nGot:\n    1'):
+    with pytest.raises(Mismatch, match=r'page.md", line 8,(.*\n)+Expected:\n    3\nGot:\n    1'):
         run_page(page)
     page.write_text("```python\nx = 1\n```\ntext\n```python\nassert x == 2\n```\n")
     with pytest.raises(AssertionError):
+        run_page(page)
+
+
+def test_a_picture_may_lack_its_libraries_and_nothing_else(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```python picture A plot\nimport no_such_library\n```\n```python\nx = 1\n```\n")
+    run_page(page)
+    page.write_text("```python picture A plot\n1 / 0\n```\n")
+    with pytest.raises(ZeroDivisionError):
+        run_page(page)
+    page.write_text("```python\nimport no_such_library\n```\n")
+    with pytest.raises(ImportError):
         run_page(page)

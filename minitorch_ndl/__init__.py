@@ -85,13 +85,14 @@ cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
 _LATER = {name: name for name in ("amp", "compat", "distributions", "func", "hub", "jit", "multiprocessing", "serialization",
                                   "sparse", "testing", "vision", "viz")}
 _LATER |= {"GradScaler": "amp", "autocast": "amp", "is_autocast_enabled": "amp", "load": "serialization",
-           "save": "serialization", "vmap": "func"}
+           "save": "serialization", "summary": "viz.overview", "vmap": "func"}
 
 if _TYPE_CHECKING:
     from . import amp as amp, distributions as distributions, func as func, jit as jit, serialization as serialization
     from .amp import GradScaler as GradScaler, autocast as autocast, is_autocast_enabled as is_autocast_enabled
     from .func import vmap as vmap
     from .serialization import load as load, save as save
+    from .viz.overview import summary as summary
 
 
 def __getattr__(name: str) -> _Any:

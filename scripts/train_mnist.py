@@ -2,6 +2,7 @@
 
     python scripts/train_mnist.py --epochs 5 --lr 0.1
     python scripts/train_mnist.py --save mnist.pt --resume mnist.pt    # may be stopped at any moment and started again
+    python scripts/train_mnist.py --plot report.html                   # curves, confusion matrix, mistakes, weights
 
 MNIST is looked for in --data-dir, in the folder that MINITORCH_NDL_DATA names, or in data/, and downloaded if it is in
 none of them. Without a network, digits that the package draws itself take its place, and the script says so.
@@ -17,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import minitorch_ndl as ndl
-from minitorch_ndl import datasets, nn, optim
+from minitorch_ndl import datasets, nn, optim, viz
 from minitorch_ndl.utils.data import DataLoader, TensorDataset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +59,8 @@ def parse_arguments():
     add("--save", metavar="FILE", type=Path, help="write a checkpoint to FILE after each epoch")
     add("--resume", metavar="FILE", type=Path, help="go on from this checkpoint, to the weights that a run without a "
         "break would reach; the other options must be the same. If it is --save's FILE, it need not be there yet")
+    add("--plot", metavar="FILE", type=Path, action="append", help="write a report of the training to FILE: a page (.html) "
+        "or a picture (.png); may be given for both. Needs matplotlib")
     add("--quiet", action="store_true", help="print the final table only")
     return parser.parse_args()
 
@@ -75,7 +78,7 @@ def as_tensors(images, labels):
     return TensorDataset(x, ndl.from_numpy(labels).long())
 
 
-def train_epoch(model, loss_function, optimizer, loader, title, show):
+def train_epoch(model, loss_function, optimizer, loader, title, show, plot):
     """One pass over the training images. Shows a bar on a terminal, and prints a line elsewhere."""
     total, correct, seen, start = 0.0, 0, 0, time.perf_counter()
     on_terminal = sys.stderr.isatty()
@@ -93,6 +96,8 @@ def train_epoch(model, loss_function, optimizer, loader, title, show):
             if not math.isfinite(value):
                 raise Diverged(f"{title}: the loss became {value} at step {step} of {len(loader)}. "
                                f"Try a smaller --lr (it was {optimizer.param_groups[0]['lr']:g}) or less --momentum.")
+            if plot:
+                plot.step(value)
             total += value * len(y)
             correct += (scores.argmax(1) == y).sum().item()
             seen += len(y)
@@ -117,13 +122,14 @@ def evaluate(model, loss_function, dataset):
     return total / len(dataset), correct / len(dataset)
 
 
-def save_checkpoint(args, epoch, model, optimizer):
+def save_checkpoint(args, epoch, model, optimizer, plot):
     """All that the epochs to come depend on. The order of the images comes from the random numbers."""
     ndl.save({"options": training_options(args), "epoch": epoch, "model": model.state_dict(),
-              "optimizer": optimizer.state_dict(), "random": ndl.get_rng_state()}, args.save)
+              "optimizer": optimizer.state_dict(), "random": ndl.get_rng_state(),
+              "curves": plot and plot.state_dict()}, args.save)
 
 
-def load_checkpoint(args, model, optimizer):
+def load_checkpoint(args, model, optimizer, plot):
     """Take up the run where the checkpoint left it; returns how many epochs are done."""
     try:
         saved = ndl.load(args.resume)
@@ -138,11 +144,14 @@ def load_checkpoint(args, model, optimizer):
     model.load_state_dict(saved["model"])
     optimizer.load_state_dict(saved["optimizer"])
     ndl.set_rng_state(saved["random"])
+    if plot and saved.get("curves"):
+        plot.load_state_dict(saved["curves"])
     return saved["epoch"]
 
 
 def training_options(args):
-    return {name: value for name, value in vars(args).items() if name not in ("data_dir", "save", "resume", "quiet")}
+    return {name: value for name, value in vars(args).items()
+            if name not in ("data_dir", "save", "resume", "quiet", "plot")}
 
 
 def report(model, loss_function, train, test, data, epochs_done, epochs, seconds):
@@ -157,9 +166,28 @@ epochs   {epochs_done} of {epochs} in {seconds:.1f} s
 data     {data.name}: {data.source}""")
 
 
+@ndl.no_grad()
+def save_plot(plot, model, test, data, status):
+    """Complete the report that --plot asks for with what the network makes of the test images, and write it."""
+    plot.data = f"{data.name}: {data.source}"
+    plot.warning = "" if data.is_mnist else f"NOT MNIST\n{data.notice}"
+    plot.note = f"Interrupted after {len(plot.losses):,} steps. The curves end with the last whole epoch." if status else ""
+    scores = ndl.cat([model(x) for x, _ in DataLoader(test, batch_size=1000)])
+    plot.results(scores, data.test_labels, data.test_images)
+    plot.weights(model.layer1.weight, (28, 28))
+    plot.save()
+    print("report  ", *plot.paths)
+
+
 def main():
     args = parse_arguments()
     show = not args.quiet
+    plot = None
+    try:
+        if args.plot:  # what could fail at the end fails here
+            plot = viz.TrainingReport(*args.plot, title="Two-layer classifier", facts=training_options(args))
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"train_mnist: {error}")
     try:
         data = datasets.load(args.dataset, args.data_dir, quiet=args.quiet, default_dir=ROOT / "data")
     except datasets.DataError as error:
@@ -175,25 +203,32 @@ def main():
     loss_function = nn.SoftmaxLoss()
     try:
         optimizer = optim.SGD(model.parameters(), args.lr, args.momentum, weight_decay=args.weight_decay)
-        done = load_checkpoint(args, model, optimizer) if args.resume else 0
+        done = load_checkpoint(args, model, optimizer, plot) if args.resume else 0
     except (ValueError, OSError, RuntimeError, pickle.UnpicklingError) as error:
         sys.exit(f"train_mnist: {error}")
 
+    if plot and not plot.losses:
+        plot.first_step = done * len(loader)
     status, start = 0, time.perf_counter()
     try:
         for epoch in range(done, args.epochs):
             for group in optimizer.param_groups:
                 group["lr"] = args.lr * (1 - epoch / args.epochs)
-            train_epoch(model, loss_function, optimizer, loader, f"epoch {epoch + 1}/{args.epochs}", show)
+            train_epoch(model, loss_function, optimizer, loader, f"epoch {epoch + 1}/{args.epochs}", show, plot)
             done += 1
+            if plot:
+                plot.epoch(done, **{split: dict(zip(("loss", "accuracy"), evaluate(model, loss_function, dataset)))
+                                    for split, dataset in (("train", train), ("test", test))})
             if args.save:
-                save_checkpoint(args, done, model, optimizer)
+                save_checkpoint(args, done, model, optimizer, plot)
     except KeyboardInterrupt:
         print("\nInterrupted; this is what was reached:")
         status = 130
     except Diverged as error:
         sys.exit(f"train_mnist: {error}")
     report(model, loss_function, train, test, data, done, args.epochs, time.perf_counter() - start)
+    if plot:
+        save_plot(plot, model, test, data, status)
     return status
 
 

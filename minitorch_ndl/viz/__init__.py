@@ -9,6 +9,9 @@ from typing import Any as _Any
 
 # Public name -> the module here that has it. A module must not have a public name itself: it would hide the function.
 _HOMES: dict[str, str] = {}
+_HOMES |= {"graph": "picture", "recording": "grouping"}
+_HOMES |= {"TrainingReport": "report"}
+_HOMES |= {"health": "condition", "memory": "held", "summary": "overview"}
 
 
 def __getattr__(name: str) -> _Any:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .. import errors
+from .contents import shape_text
 from .grouping import Group
 from .layout import Again, Placed, place
-from .scene import Scene, shape_text
+from .scene import Scene
 from .tape import Item, Tape
 
 # Fill and rim of each kind of thing.
@@ -126,7 +127,8 @@ def _style() -> str:
             f".mark {{ fill: {BADGE}; font-size: 10.5px; font-weight: 600 }} "
             "@media (prefers-color-scheme: dark) { .page { fill: #12151b } .op rect { fill: #232936; stroke: #8b98b3 } "
             ".leaf rect { fill: #19312a; stroke: #5fb98e } .group rect, .earlier rect { fill: #2a3244; stroke: #6b7892 } "
-            ".box rect { fill: #1d2330; stroke: #6b7892 } text { fill: #e9ecf2 } .below { fill: #abb3c2 } .mark { fill: #c9bdfb } }")
+            ".box rect { fill: #1d2330; stroke: #6b7892 } text { fill: #e9ecf2 } .below { fill: #abb3c2 } "
+            ".mark { fill: #c9bdfb } }")
 
 
 _STYLE = _style()
@@ -223,8 +225,8 @@ def dot(root: Group, tape: Tape) -> str:
                 write(child, indent + "  ")
                 out.append(indent + "}")
             elif child.kind == "leaf":
-                label = f"{child.name}\n{shape_text(child.origin._array.shape)}"
-                out.append(f'{indent}n{number[child]} [label={_quoted(label)}, fillcolor="{COLORS["leaf"][0]}"];')
+                label = _quoted(child.name + "\n" + shape_text(tape.values[child, 0]["shape"]))
+                out.append(f'{indent}n{number[child]} [label={label}, fillcolor="{COLORS["leaf"][0]}"];')
             else:
                 out.append(f"{indent}n{number[child]} [label={_quoted(child.name)}];")
 

@@ -17,10 +17,11 @@ from .. import errors
 from ..autograd.engine import edge_of
 from ..serialization.files import replacing
 from ..tensor import Tensor
+from .contents import bytes_text
 from .flow import Flow
 from .grouping import group, names_of
 from .layout import Layout
-from .scene import Scene, bytes_text
+from .scene import Scene
 from .tape import Tape
 
 LIMIT = 20_000
@@ -55,6 +56,9 @@ def graph(loss: Tensor | Sequence[Tensor], params: Any = None, *, tensors: dict[
                 "viz.graph: this tensor has no graph: nothing that it was made of requires grad, or it was made under "
                 "no_grad, or detached. Give the loss itself, not loss.item() or loss.detach(); check that the model's "
                 "parameters have requires_grad=True.")
+        if root._edge is None:
+            raise RuntimeError("viz.graph: this tensor is a leaf: it was made by you, not by an operation, so there is no "
+                               "graph behind it. Give what was computed from it, such as the loss.")
     if limit < 1:
         raise ValueError(f"viz.graph: limit is how many operations may be drawn, at least 1; got {limit}.")
     for name, tensor in (tensors or {}).items():

@@ -128,7 +128,7 @@ class TrainingReport:
         if shape is None and array.ndim < 3:
             raise ValueError(f"TrainingReport.weights: weights of shape {array.shape} are no images; give their shape (H, W).")
         height, width = array.shape[-2:] if shape is None else shape
-        if array.size == 0 or array.size % (height * width):
+        if array.size == 0 or array[0].size % (height * width):
             raise ValueError(f"TrainingReport.weights: weights of shape {array.shape} are no images of shape "
                              f"{(height, width)}.")
         kernels = array.reshape(-1, height, width)

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from .. import backend
-from ..tensor import _memory
-from .flow import Flow, describe
+from .contents import cut, shape_text
+from .flow import Flow
 from .formulas import about, call_of, formulas
 from .grouping import Group
 from .layout import Again, Layout
 from .tape import Item, Tape
 
 OPEN = 26  # the page opens with no more things in sight than this
-
-
-def shape_text(shape: Any) -> str:
-    return f"({', '.join(map(str, shape))})" if len(shape) else "scalar"
-
-
-def bytes_text(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}" if unit != "B" else f"{count:.0f} B"
-        count /= 1000
-    return f"{count:,.3g} GB"
-
-
-def cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[:length - 1] + "…"
 
 
 def _stretches(tape: Tape, layout: Layout) -> dict[tuple[Group, int], int]:
@@ -96,7 +80,7 @@ class Scene:
         if isinstance(thing, Again):
             return cut(self._short(thing.item), 30), "used again"
         if thing.kind == "leaf":
-            return cut(self._short(thing), 30), shape_text(thing.origin._array.shape)
+            return cut(self._short(thing), 30), shape_text(self.tape.values[thing, 0]["shape"])
         if thing.kind == "earlier":
             return thing.name, "not drawn one by one"
         title = self.tape.named.get((thing, 0))
@@ -124,8 +108,8 @@ class Scene:
             return [o and {"shape": list(o[0]), "dtype": str(o[1])} for o in node.outputs]
         if self.flow is not None and node in self.flow.arrived:
             return [g and {"shape": g["shape"], "dtype": g["dtype"]} for g in self.flow.arrived[node]]
-        array = self.tape.values.get((op, 0))
-        return [] if array is None else [{"shape": list(array.shape), "dtype": str(array.dtype)}]
+        value = self.tape.values.get((op, 0))
+        return [] if value is None else [{"shape": value["shape"], "dtype": value["dtype"]}]
 
     def parts(self, item: Item) -> int:
         """How many gradients are added up to that of an output of `item`; of several outputs, the most."""
@@ -217,12 +201,12 @@ class Scene:
             "outs": list(plan.outs.items()),
             "segs": [[s.start, s.end, s.key, s.way, s.edges] for s in plan.segments],
             "ops": sum(i.count for i in items if i.kind != "leaf"), "bytes": sum(self.tape.sizes[m] for m in memories),
-            "leaves": len(leaves), "numbers": sum(i.origin._array.size for i in leaves),
+            "leaves": len(leaves), "numbers": sum(math.prod(self.tape.values[i, 0]["shape"]) for i in leaves),
         }
 
     def _leaf(self, leaf: Item) -> dict[str, Any]:
-        found = {"k": "leaf", "name": leaf.name, "path": leaf.path, "dtype": str(leaf.origin._array.dtype),
-                 "val": describe(leaf.origin._array), "uses": self.parts(leaf), "bytes": leaf.origin._array.nbytes}
+        found = {"k": "leaf", "name": leaf.name, "path": leaf.path, "val": self.tape.values[leaf, 0],
+                 "uses": self.parts(leaf), "bytes": leaf.bytes}
         if self.flow is not None and leaf in self.flow.leaves:
             found["grad"] = self.flow.leaves[leaf]
         return found
@@ -233,11 +217,11 @@ class Scene:
         found: dict[str, Any] = {
             "k": "op", "path": op.path, "node": node.name(), "call": call_of(node.rule), "about": self._text(about(node.rule)),
             "f": [[name, self._text(text)] for name, text in formulas(node.rule)], "outs": outs,
-            "saved": [s for s in (self._saved(s) for s in self.tape.describe_saved(op)) if s],
+            "saved": [list(s) for s in self.tape.saved[op]],
             "bytes": sum(self.tape.sizes[m] for m in op.memories), "released": op.released,
             "src": [[e, op.sources[k].name, op.sources[k].output] for k, e in enumerate(self._sources.get(op, ()))],
         }
-        values = {o: describe(self.tape.values[op, o]) for o in range(max(1, len(outs))) if (op, o) in self.tape.values}
+        values = {o: self.tape.values[op, o] for o in range(max(1, len(outs))) if (op, o) in self.tape.values}
         if values:
             found["val"] = values
         if self.parts(op) > 1:
@@ -252,15 +236,3 @@ class Scene:
             found["g"] = flow.arrived.get(node, [])
             found["sent"] = flow.sent.get(node, [])
         return found
-
-    def _saved(self, saved: Any) -> list[Any] | None:
-        """[name, shape or the value itself, dtype, bytes, why, whose memory]"""
-        value = saved.value
-        if isinstance(value, (list, tuple)) and value and backend.is_array(value[0]):
-            return [saved.name, f"{len(value)} arrays", "", sum(v.nbytes for v in value), list(saved.why), ""]
-        if backend.is_array(value):
-            owner = self.tape.owners.get(id(_memory(value)), "")
-            return [saved.name, shape_text(value.shape), str(value.dtype), value.nbytes, list(saved.why), owner]
-        if callable(value) or value is None:
-            return None
-        return [saved.name, cut(repr(value), 60), "", 0, list(saved.why), ""]

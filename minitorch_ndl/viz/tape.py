@@ -1,4 +1,8 @@
-"""What autograd recorded, read off its nodes: who came from whom, what was saved and why, whose memory it is."""
+"""What autograd recorded, read off its nodes: who came from whom, what was saved and why, whose memory it is.
+
+All is read at once, so a picture shows the graph as it was when it was made, also after backward has freed it and the
+optimizer has changed the parameters; and it keeps no array alive.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from ..autograd.rule import Rule, version
 from ..autograd.saved import memories
 from ..fused import FusedRule, _Inputs
 from ..tensor import Tensor, _memory
+from .contents import cut, describe, shape_text
 from .formulas import op_of, short_name
 
 
@@ -25,11 +30,14 @@ class Source(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """One thing that was kept for backward. `why`: the inputs whose gradients need it."""
+    """One thing that was kept for backward. `why`: the inputs whose gradients need it; `owner`: whose memory it is."""
 
     name: str
-    value: Any
-    why: tuple[str, ...]
+    text: str  # its shape, or what it is
+    dtype: str
+    bytes: int
+    why: list[str]
+    owner: str
 
 
 @dataclass(eq=False)
@@ -46,6 +54,7 @@ class Item:
     memories: list[int] = field(default_factory=list)  # ids of the memory that was saved
     released: bool = False  # whether backward lets go of `memories` when the operation has run
     count: int = 1
+    bytes: int = 0  # of a leaf
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
@@ -54,7 +63,8 @@ class Item:
 class Tape:
     """All items behind some tensors, oldest first.
 
-    values  by (item, output): arrays that are still there to look at
+    values  by (item, output): what was still there to look at, described
+    saved   by operation: what it saved, in the words of its formulas
     sizes   by id of a memory: its bytes; `owners`: the name of the leaf whose memory it is
     """
 
@@ -74,7 +84,7 @@ class Tape:
         self.sizes: dict[int, int] = {}
         self.owners: dict[int, str] = {}
         self._alive: list[Any] = []  # so that no id is used again
-        self.values: dict[tuple[Item, int], Any] = {}
+        self.values: dict[tuple[Item, int], Any] = {}  # arrays, until all are known
         self.named: dict[tuple[Item, int], str] = {}
         if self.left_out:
             self._fold()
@@ -82,14 +92,16 @@ class Tape:
             self._add(node, names)
         for tensor, name in names.items():
             self.owners[id(_memory(tensor._array))] = name
-        self.roots = [(self.of[_node(r._edge)], r._edge.index if type(r._edge) is Output else 0)
-                      if r._edge is not None else (self.of[r], 0) for r in roots]
+        self.roots = [(self.of[_node(r._edge)], r._edge.index if type(r._edge) is Output else 0) for r in roots]
         for tensor in roots:
             self._look(tensor)
         for name, tensor in tensors.items():
             key = self._look(tensor)
             if key is not None:
                 self.named[key] = name
+        self.values = {key: describe(array) for key, array in self.values.items()}
+        self.saved = {item: self._describe_saved(item) for item in self.items if item.kind == "op"}
+        self._alive.clear()
 
     @property
     def ops(self) -> list[Item]:
@@ -113,7 +125,8 @@ class Tape:
                 continue
             source = self.of.get(_node(edge))
             if source is None:  # a leaf, met for the first time
-                source = self.of[edge] = Item("leaf", names.get(edge) or _leaf_name(edge), node.number - 0.5, edge)
+                source = self.of[edge] = Item("leaf", names.get(edge) or _leaf_name(edge), node.number - 0.5, edge,
+                                                     bytes=edge._array.nbytes)
                 self.values[source, 0] = edge._array
                 self.items.append(source)
             item.sources.append(Source(source, edge.index if type(edge) is Output else 0, name))
@@ -154,23 +167,25 @@ class Tape:
         self.values.setdefault(key, tensor._array)
         return key
 
-    def describe_saved(self, item: Item) -> list[Saved]:
-        """What an operation saved, in the words of its formulas."""
+    def _describe_saved(self, item: Item) -> list[Saved]:
         node = item.origin
         rule, saved = node.rule, node.saved
         if isinstance(rule, Rule):
             picks = [(name, slots) for name, (_, slots) in zip(rule.wanted, rule.formulas, strict=True)]
-            return [Saved(name, value, tuple(w for w, slots in picks if i in slots))
-                    for i, (name, value) in enumerate(zip(rule.needs, saved, strict=True))]
-        if isinstance(rule, FusedRule):
-            return self._fused(rule, saved)
-        if hasattr(rule, "ctx"):
+            found = [(name, value, [w for w, slots in picks if i in slots])
+                     for i, (name, value) in enumerate(zip(rule.needs, saved, strict=True))]
+        elif isinstance(rule, FusedRule):
+            found = self._fused(rule, saved)
+        elif hasattr(rule, "ctx"):
             ctx = {k: v for k, v in vars(rule.ctx).items() if not k.startswith("_") and k != "needs_input_grad"}
-            return [*(Saved(f"saved_tensors[{i}]", getattr(s, "array", None), ()) for i, s in enumerate(saved)),
-                    *(Saved(f"ctx.{k}", v._array if isinstance(v, Tensor) else v, ()) for k, v in ctx.items())]
-        return [Saved("", v, ()) for v in saved if backend.is_array(v)]
+            found = [*((f"saved_tensors[{i}]", getattr(s, "array", None), []) for i, s in enumerate(saved)),
+                     *((f"ctx.{k}", v._array if isinstance(v, Tensor) else v, []) for k, v in ctx.items())]
+        else:
+            found = [("", v, []) for v in saved if backend.is_array(v)]
+        return [self._kept(*one) for one in found if one[1] is not None and not callable(one[1])]
 
-    def _fused(self, rule: FusedRule, saved: tuple) -> list[Saved]:
+    @staticmethod
+    def _fused(rule: FusedRule, saved: tuple) -> list[tuple[str, Any, list[str]]]:
         inputs = saved[-1]
         names, wanted = rule.op.signature.names, [rule.op.signature.names[i] for i in rule.wanted]
         whose = {id(_memory(t._array)): name for name, arg in zip(names, inputs.args, strict=False) for t in _tensors(arg)}
@@ -179,12 +194,20 @@ class Tape:
             if backend.is_array(value):
                 key = id(_memory(value))
                 held.add(key)
-                found.append(Saved(whose.get(key, "kept by the kernel"), value, tuple(wanted)))
+                found.append((whose.get(key, "kept by the kernel"), value, wanted))
         for name, arg in zip(names, inputs.args, strict=False):
             for tensor in _tensors(arg):
                 if id(_memory(tensor._array)) not in held:
-                    found.append(Saved(name, tensor._array, ("a second derivative",)))
+                    found.append((name, tensor._array, ["a second derivative"]))
         return found
+
+    def _kept(self, name: str, value: Any, why: list[str]) -> Saved:
+        if isinstance(value, (list, tuple)) and value and backend.is_array(value[0]):
+            return Saved(name, f"{len(value)} arrays", "", sum(v.nbytes for v in value), why, "")
+        if backend.is_array(value):
+            owner = self.owners.get(id(_memory(value)), "")
+            return Saved(name, shape_text(value.shape), str(value.dtype), value.nbytes, why, owner)
+        return Saved(name, cut(repr(value), 60), "", 0, why, "")
 
 
 def input_names(node: Node) -> list[str]:

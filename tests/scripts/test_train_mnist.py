@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 def command(*arguments, **options):
     environment = {k: v for k, v in os.environ.items() if k != "MINITORCH_NDL_DATA"}
-    environment.update(MINITORCH_NDL_MIRRORS="", PYTHONPATH=str(SCRIPT.parents[1]), **options)
+    environment.update({"MINITORCH_NDL_MIRRORS": "", "PYTHONPATH": str(SCRIPT.parents[1]), **options})
     return {"args": [sys.executable, str(SCRIPT), *map(str, arguments)], "env": environment, "text": True,
             "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
@@ -113,10 +113,78 @@ def test_interrupted_it_says_what_was_reached(folder):
     assert "Interrupted" in rest and accuracy(rest, "test") > 50 and " of 500" in rest
 
 
+@pytest.fixture
+def matplotlib():
+    return pytest.importorskip("matplotlib")
+
+
+def test_plots_a_page_and_a_picture(folder, tmp_path, matplotlib):
+    page, picture = tmp_path / "report.html", tmp_path / "report.png"
+    done = run("--data-dir", folder, "--epochs", 2, "--plot", page, "--plot", picture)
+    assert done.returncode == 0 and done.stderr == "" and str(page) in done.stdout
+    text = page.read_text(encoding="utf-8")
+    final = {split: f"{accuracy(done.stdout, split):.2f}%" for split in ("train", "test")}
+    assert f"<dd>{final['train']}</dd>" in text and f"<dd>{final['test']}</dd>" in text
+    right = int(re.search(r"(\d+) of 300 are right", text).group(1))
+    assert f"{right / 3:.2f}%" == final["test"], "the matrix counts what the table says"
+    assert f"{300 - right} of 300" in text and "2000 steps" not in text and "MNIST: read from" in text
+    assert "NOT MNIST" not in text and picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_plot_of_drawn_digits_says_so_first(tmp_path, matplotlib):
+    done = run("--data-dir", tmp_path, "--epochs", 1, "--batch-size", 500, "--plot", tmp_path / "r.html", "--quiet")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert done.returncode == 0 and text.index("NOT MNIST") < text.index("<h2>")
+
+
+@pytest.mark.parametrize("path, words", [
+    ("no/such/report.html", "no folder"), ("report.jpeg", "must end in .html or .png"), (".", "must end in")])
+def test_a_plot_that_cannot_be_written_is_refused_before_training(folder, tmp_path, matplotlib, path, words):
+    done = run("--data-dir", folder, "--plot", tmp_path / path)
+    assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == "" and not list(tmp_path.iterdir())
+
+
+def test_a_plot_without_matplotlib_is_refused_before_training(folder, tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('not here')")
+    done = run("--data-dir", folder, "--plot", tmp_path / "r.html", PYTHONPATH=f"{tmp_path}{os.pathsep}{SCRIPT.parents[1]}")
+    assert done.returncode == 1 and done.stdout == "" and "minitorch-ndl[viz]" in done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX")
+def test_interrupted_it_plots_what_was_reached(folder, tmp_path, matplotlib):
+    with subprocess.Popen(**command("--data-dir", folder, "--epochs", 500, "--plot", tmp_path / "r.html")) as process:
+        for line in process.stdout:
+            if line.startswith("epoch 3/"):
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert re.search(r"Interrupted after \d+ steps", text) and "of 300 are right" in text
+    assert 2 <= text.count('<tr><th scope="row">') - 10 < 500, "a row for each whole epoch"
+
+
+def test_resumed_the_curves_go_on(folder, tmp_path, matplotlib):
+    options = ["--data-dir", folder, "--epochs", 3, "--plot", tmp_path / "r.html"]
+    whole = run(*options)
+    first = (tmp_path / "r.html").read_text(encoding="utf-8")
+    with subprocess.Popen(**command(*options, "--save", tmp_path / "c.pt")) as process:
+        for line in process.stdout:
+            if line.startswith("epoch 2/"):  # the checkpoint of the first is written
+                break
+        process.kill()
+        process.communicate()
+    done = run(*options, "--save", tmp_path / "c.pt", "--resume", tmp_path / "c.pt")
+    assert whole.returncode == done.returncode == 0
+    assert (tmp_path / "r.html").read_text(encoding="utf-8") == first
+
+
 def test_help_is_complete():
     text = run("--help").stdout
     for option in ("data-dir", "dataset", "epochs", "batch-size", "hidden", "lr", "momentum", "weight-decay", "seed", "save", "resume",
-                   "quiet"):
+                   "plot", "quiet"):
         assert f"--{option}" in text
     assert "default: 10" in text and "MINITORCH_NDL_DATA" in text
 

@@ -84,7 +84,7 @@ def written(tmp_path):
 def test_page(written):
     text = (written / "r.html").read_text(encoding="utf-8")
     page = Page(text)
-    assert [a for a in page.all("html")] == [{"lang": "en"}] and text.count("<h1>") == 1
+    assert page.all("html") == [{"lang": "en"}] and text.count("<h1>") == 1
     for words in ("A <title>", "Made up & small.", "NOT REAL", "for the test", "Interrupted.", "<x>", "90.00%"):
         assert words in page.text, words
     epochs, matrix = page.tables
@@ -98,7 +98,7 @@ def test_page(written):
     assert [a["alt"] for a in examples] == ["Number 2: it is <b>, taken for dog", "Number 5: it is <b>, taken for dog"]
     assert np.array_equal(pixels(examples[0]["src"])[..., 3], np.arange(32, 48).reshape(4, 4) * 2)
     assert all(a.get("alt") for a in page.all("img"))
-    drawings = [a for a in page.all("svg")]
+    drawings = page.all("svg")
     assert len(drawings) == 4 and all(a["role"] == "img" and len(a["aria-label"]) > 30 for a in drawings)
 
 

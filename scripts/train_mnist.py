@@ -228,7 +228,10 @@ def main():
         sys.exit(f"train_mnist: {error}")
     report(model, loss_function, train, test, data, done, args.epochs, time.perf_counter() - start)
     if plot:
-        save_plot(plot, model, test, data, status)
+        try:
+            save_plot(plot, model, test, data, status)
+        except (OSError, RuntimeError) as error:  # the disk is full, the folder is gone
+            sys.exit(f"train_mnist: no report: {error}")
     return status
 
 

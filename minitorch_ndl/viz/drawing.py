@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .. import errors
 from .contents import shape_text
 from .grouping import Group
 from .layout import Again, Placed, place
-from .scene import Scene
-from .tape import Item, Tape
+from .scene import BADGES, Scene
+from .tape import Tape
 
 # Fill and rim of each kind of thing.
 COLORS = {"op": ("#ffffff", "#6d7a94"), "leaf": ("#e6f4ec", "#2f7d57"), "group": ("#dfe5f1", "#8290ab"),
@@ -56,7 +56,7 @@ def shapes(scene: Scene) -> tuple[float, float, list[Shape], list[tuple[list[Poi
                 width, height = scene.size(child)
                 kind = "leaf" if isinstance(child, Again) else "group" if isinstance(child, Group) else child.kind
                 found.append(Shape(kind, left + at.x[i] - width / 2, y, width, height, *scene.label[child],
-                                   _marks(scene, child)))
+                                   scene.marks[child]))
 
         def end(cell: int, key: int, lower: bool) -> Point:
             if cell not in corners:  # a port at the rim
@@ -81,14 +81,6 @@ def shapes(scene: Scene) -> tuple[float, float, list[Shape], list[tuple[list[Poi
     return placed.width, placed.height, found, [(list(points), leaf) for points, leaf in lines.items()]
 
 
-def _marks(scene: Scene, thing: Any) -> tuple[str, ...]:
-    if not isinstance(thing, Item) or thing.kind == "earlier":
-        return ()
-    broadcast = thing.kind == "op" and thing.origin.shapes is not None
-    parts = scene.parts(thing)
-    return ("broadcast",) * broadcast + ((f"Σ {parts}",) if parts > 1 else ())
-
-
 def _pieces(points: list[Point]) -> Iterator[tuple[Point, Point, Point] | Point]:
     """After the first point: straight pieces, as their end, and curves, as two control points and their end."""
     for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
@@ -106,14 +98,17 @@ def svg(scene: Scene) -> str:
            f'height="{height:.0f}" role="img" aria-label="Computational graph" '
            'font-family="system-ui, DejaVu Sans, sans-serif">',
            f"<style>{_STYLE}</style>", '<rect class="page" width="100%" height="100%"/>']
-    out += [_svg_shape(s) for s in things if s.kind == "box"]
+    boxes = [s for s in things if s.kind == "box"]
+    out += [f'<g class="box">{_rect(s, 9)}</g>' for s in boxes]
     out.append('<g class="lines">')
     for points, leaf in lines:
         path = "M" + _xy(points[0]) + "".join(
             "L" + _xy(p) if isinstance(p[0], float) else "C" + " ".join(map(_xy, p))
             for p in _pieces(points))
         out.append(f'<path d="{path}"{" class=" + chr(34) + "leaf" + chr(34) if leaf else ""}/>')
-    out.append("</g>")
+    out.append("</g>")  # a box's name stands above the lines that enter the box
+    out += [f'<text class="title name" x="{s.x + 12:.1f}" y="{s.y + 20:.1f}">{html.escape(s.title)} '
+            f'<tspan class="below" font-weight="400">{html.escape(s.below)}</tspan></text>' for s in boxes]
     out += [_svg_shape(s) for s in things if s.kind != "box"]
     return "\n".join([*out, "</svg>", ""])
 
@@ -125,10 +120,11 @@ def _style() -> str:
             f".below {{ fill: {MUTED}; font-size: 11px }} .title {{ font-weight: 600 }} "
             f".lines path {{ fill: none; stroke: {LINE}; stroke-width: 1.5 }} .lines .leaf {{ stroke: {LEAF_LINE} }} "
             f".mark {{ fill: {BADGE}; font-size: 10.5px; font-weight: 600 }} "
+            f".name {{ paint-order: stroke; stroke: {BOX}; stroke-width: 4px; stroke-linejoin: round }} "
             "@media (prefers-color-scheme: dark) { .page { fill: #12151b } .op rect { fill: #232936; stroke: #8b98b3 } "
             ".leaf rect { fill: #19312a; stroke: #5fb98e } .group rect, .earlier rect { fill: #2a3244; stroke: #6b7892 } "
             ".box rect { fill: #1d2330; stroke: #6b7892 } text { fill: #e9ecf2 } .below { fill: #abb3c2 } "
-            ".mark { fill: #c9bdfb } }")
+            ".mark { fill: #c9bdfb } .name { stroke: #1d2330 } }")
 
 
 _STYLE = _style()
@@ -139,18 +135,16 @@ def _xy(point: Point) -> str:
 
 
 def _svg_shape(s: Shape) -> str:
-    radius = 16 if s.kind == "leaf" else 9
-    out = f'<g class="{s.kind}"><rect x="{s.x:.1f}" y="{s.y:.1f}" width="{s.width:.1f}" height="{s.height:.1f}" rx="{radius}"/>'
-    if s.kind == "box":
-        out += (f'<text class="title" x="{s.x + 12:.1f}" y="{s.y + 20:.1f}">{html.escape(s.title)} '
-                f'<tspan class="below" font-weight="400">{html.escape(s.below)}</tspan></text>')
-    else:
-        middle, half = s.x + s.width / 2, s.y + s.height / 2
-        out += (f'<text class="title" text-anchor="middle" x="{middle:.1f}" y="{half - 3:.1f}">{html.escape(s.title)}</text>'
-                f'<text class="below" text-anchor="middle" x="{middle:.1f}" y="{half + 12:.1f}">{html.escape(s.below)}</text>')
-    for i, mark in enumerate(s.marks):
-        out += (f'<text class="mark" x="{s.x + s.width + 4:.1f}" y="{s.y + 12 + 14 * i:.1f}">{mark}</text>')
-    return out + "</g>"
+    middle, half = s.x + s.width / 2, s.y + (s.height - BADGES * bool(s.marks)) / 2
+    mark = f'<text class="mark" text-anchor="middle" x="{middle:.1f}" y="{s.y + s.height - 8:.1f}">{" · ".join(s.marks)}</text>'
+    return (f'<g class="{s.kind}">{_rect(s, 16 if s.kind == "leaf" else 9)}'
+            f'<text class="title" text-anchor="middle" x="{middle:.1f}" y="{half - 3:.1f}">{html.escape(s.title)}</text>'
+            f'<text class="below" text-anchor="middle" x="{middle:.1f}" y="{half + 12:.1f}">{html.escape(s.below)}</text>'
+            f'{mark if s.marks else ""}</g>')
+
+
+def _rect(s: Shape, radius: int) -> str:
+    return f'<rect x="{s.x:.1f}" y="{s.y:.1f}" width="{s.width:.1f}" height="{s.height:.1f}" rx="{radius}"/>'
 
 
 # --- PNG ------------------------------------------------------------------------------------------------------------------
@@ -183,12 +177,11 @@ def png(scene: Scene, scale: float = 2.0) -> bytes:
             axes.text(s.x + 12, s.y + 16, s.title, size=13 * point, color=TEXT, weight="bold", va="center", zorder=4)
             axes.text(s.x + 22 + 9.6 * len(s.title), s.y + 16, s.below, size=11 * point, color=MUTED, va="center", zorder=4)
         else:
-            middle, half = s.x + s.width / 2, s.y + s.height / 2
+            middle, half = s.x + s.width / 2, s.y + (s.height - BADGES * bool(s.marks)) / 2
             axes.text(middle, half - 7, s.title, size=13 * point, color=TEXT, weight="bold", ha="center", va="center", zorder=4)
             axes.text(middle, half + 8, s.below, size=11 * point, color=MUTED, ha="center", va="center", zorder=4)
-        for i, mark in enumerate(s.marks):
-            axes.text(s.x + s.width + 4, s.y + 8 + 14 * i, mark, size=10.5 * point, color=BADGE, weight="bold",
-                      va="center", zorder=4)
+            axes.text(middle, s.y + s.height - 12, " · ".join(s.marks), size=10.5 * point, color=BADGE, weight="bold",
+                      ha="center", va="center", zorder=4)
     for points, leaf in lines:
         corners, codes = [points[0]], [Path.MOVETO]
         for p in _pieces(points):

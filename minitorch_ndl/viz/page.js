@@ -1,6 +1,6 @@
 /* The picture: boxes that open and close, lines, pan, zoom, search. D3 draws; `place` says where things stand. */
 const N = DATA.nodes, ROOT = 0, E = DATA.edges;
-const GAP_X = 16, GAP_Y = 36, RIM = 14, PAD = 14, HEAD = 30, PORT = 10, SWEEPS = 6;
+const GAP_X = 16, GAP_Y = 36, RIM = 14, PAD = 14, HEAD = 30, PORT = 10, SWEEPS = 6, BADGES = 18;
 const open = new Set(DATA.open);
 const $ = id => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -86,7 +86,8 @@ function arrange() {
       points.push(end(b, key, false));
       const path = curve(points), same = merged.get(path);
       if (same) { same.edges = same.edges.concat(edges); return; }
-      const line = {id: id + "." + number, path, edges, arrow: b < g.c.length && !at.inside[b], points,
+      const low = a >= g.c.length ? null : top + at.y[a] + at.heights[a]; // the lower end of the row it comes from; none at a port
+      const line = {id: id + "." + number, path, edges, low, arrow: b < g.c.length && !at.inside[b], points,
                     leaf: edges.every(e => N[E[e][0]].k === "leaf" || N[E[e][0]].k === "again")};
       merged.set(path, line);
       lines.push(line);
@@ -121,14 +122,19 @@ function draw(animate) {
   s.exit().remove();
   let fresh = s.enter().append("g").call(focusable);
   fresh.append("rect");
-  const label = fresh.append("text").attr("x", 12).attr("y", 20);
-  label.append("tspan").text(d => "▾ " + N[d.id].t);
-  label.append("tspan").attr("class", "kind").attr("dx", 8).text(d => kindOf(N[d.id]));
   s = fresh.merge(s).attr("class", d => "box" + (d.depth % 2 ? "" : " odd")).order();
   s.attr("aria-label", d => `${N[d.id].path || N[d.id].t}, open box; Enter closes it`).attr("aria-expanded", "true");
   fresh.attr("transform", d => `translate(${d.x},${d.y})`);
   ease(s).attr("transform", d => `translate(${d.x},${d.y})`);
   s.select("rect").attr("width", d => d.w).attr("height", d => d.h);
+
+  s = d3.select("#names").selectAll("text").data(boxes, d => d.id); // above the lines that enter the box
+  s.exit().remove();
+  fresh = s.enter().append("text").attr("x", 12).attr("y", 20).attr("transform", d => `translate(${d.x},${d.y})`);
+  fresh.append("tspan").text(d => "▾ " + N[d.id].t);
+  fresh.append("tspan").attr("class", "kind").attr("dx", 8).text(d => kindOf(N[d.id]));
+  s = fresh.merge(s).attr("class", d => d.depth % 2 ? "" : "odd");
+  ease(s).attr("transform", d => `translate(${d.x},${d.y})`);
 
   s = d3.select("#lines").selectAll("path.line").data(lines, d => d.id);
   s.exit().remove();
@@ -150,24 +156,27 @@ const kindOf = n => n.cls === "part" || !n.cls ? "" : n.cls;
 const plural = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 
 function focusable(s) {
-  s.attr("tabindex", 0).attr("role", "button").on("click", d => act(d.id)).on("keydown", d => {
+  s.attr("tabindex", 0).attr("role", "button").on("click", d => act(d.id));
+  s.on("focus", function (d) { if (this.matches(":focus-visible")) seek(d.id); }); // Tab may lead out of sight
+  s.on("keydown", d => {
     if (d3.event.key === "Enter") { d3.event.preventDefault(); d3.event.stopPropagation(); act(d.id, true); }
   });
 }
 
 /* The inside of a closed thing, drawn once. */
 function dress(d) {
-  const n = N[d.id], g = d3.select(this).attr("class", "thing " + n.k);
+  const n = N[d.id], marks = n.marks || [], half = (n.h - (marks.length ? BADGES : 0)) / 2, g = d3.select(this).attr("class", "thing " + n.k);
   if (n.k === "group") {
     g.attr("aria-expanded", "false");
     for (const shift of [6, 3]) g.append("rect").attr("class", "deck").attr("x", -n.w / 2 + shift).attr("y", shift).attr("width", n.w).attr("height", n.h);
   }
   g.append("rect").attr("class", "body").attr("x", -n.w / 2).attr("width", n.w).attr("height", n.h);
-  g.append("text").attr("class", "above").attr("y", n.h / 2 - (n.s ? 4 : -4)).text((n.k === "group" ? "▸ " : "") + n.t);
-  if (n.s) g.append("text").attr("class", "below").attr("y", n.h / 2 + (n.h > 40 ? 13 : 10)).text(n.s);
-  if (n.wide) badge(g, -n.w / 2 + 6, -7, "broadcast", `An input was broadcast, so its gradient is summed: ${n.wide.map(w => w[0]).join(", ")}`);
+  g.append("text").attr("class", "above").attr("y", half - (n.s ? 4 : -4)).text((n.k === "group" ? "▸ " : "") + n.t);
+  if (n.s) g.append("text").attr("class", "below").attr("y", half + (half > 20 ? 13 : 10)).text(n.s);
   const parts = n.sum || (n.k === "leaf" && n.uses);
-  if (parts > 1) badge(g, n.w / 2 - 34, n.h - 8, "Σ " + parts, `Used ${parts} times: its gradient is the sum of ${parts}`);
+  let x = -d3.sum(marks, m => m.length * 6.2 + 16) / 2 + 2;
+  for (const mark of marks) x = badge(g, x, n.h - 20, mark, mark === "broadcast" ?
+    `An input was broadcast, so its gradient is summed: ${n.wide.map(w => w[0]).join(", ")}` : `Used ${parts} times: its gradient is the sum of ${parts}`);
   const about = {op: "operation", leaf: "leaf", again: "leaf, used again", group: "closed box", earlier: "box"}[n.k];
   g.attr("aria-label", `${n.t}, ${about}, ${n.s}${n.path ? ", in " + n.path : ""}${parts > 1 ? `, sum of ${parts} gradients` : ""}` +
     `; Enter ${n.k === "group" ? "opens it" : "shows details"}`);
@@ -178,6 +187,7 @@ function badge(g, x, y, text, title) {
   b.append("rect").attr("width", width).attr("height", 16);
   b.append("text").attr("x", width / 2).attr("y", 12).text(text);
   b.append("title").text(title);
+  return x + width + 4;
 }
 
 /* A click: a box opens or closes, anything else is chosen. */
@@ -189,10 +199,15 @@ function act(id, keyboard) {
     draw(true);
     if (before) keep(id, before);
     if (keyboard) focusOn(id);
-  } else choose(N[id].k === "again" ? N[id].of : id);
+  } else { choose(N[id].k === "again" ? N[id].of : id); seek(id); }
 }
 
-function choose(id) { chosen = id; details(id); show(); }
+function choose(id) { chosen = id; details(id); sheet(N[id].k !== "group"); show(); }
+
+/* On a narrow window, details come as a sheet over the picture. */
+function sheet(up) { document.body.classList.toggle("reading", up); }
+$("shut").onclick = () => sheet(false);
+$("help").onclick = () => { details(undefined); sheet(true); };
 
 function focusOn(id) {
   d3.selectAll("g.thing, g.box").filter(d => d.id === id).each(function () { this.focus({preventScroll: true}); });
@@ -210,15 +225,21 @@ function reveal(id) {
 const canvas = d3.select("#canvas"), world = d3.select("#world");
 const zoom = d3.zoom().scaleExtent([.02, 4]).on("zoom", () => world.attr("transform", d3.event.transform));
 canvas.call(zoom).on("dblclick.zoom", null);
-const room = () => canvas.node().getBoundingClientRect();
+/* How much of the picture can be seen. */
+function room() {
+  const {width, height, bottom} = canvas.node().getBoundingClientRect(), at = $("panel").getBoundingClientRect();
+  return {width, height: at.height && at.left < width ? height - (bottom - at.top) : height};
+}
+$("canvas").parentNode.onscroll = event => event.target.scrollTo(0, 0); // the browser's way to show what has the focus
 const view = () => d3.zoomTransform(canvas.node());
 function move(t, quick) { (quick || calm ? canvas : canvas.transition().duration(280)).call(zoom.transform, t); }
 
+/* Everything; of what is tall, all of its width, from the top. */
 function fit(quick, least) {
   const {width, height} = room();
-  const wanted = Math.min(width / (shown.width + 20), height / (shown.height + 20), 1.25), k = Math.max(wanted, least || .02);
-  move(d3.zoomIdentity.translate(Math.max(width - k * shown.width, Math.min(10, (width - k * shown.width))) / 2,
-    wanted < k ? 6 : (height - k * shown.height) / 2).scale(k), quick);
+  const across = width / (shown.width + 20), whole = Math.min(across, height / (shown.height + 20), 1.25);
+  const k = whole >= .6 ? whole : Math.max(Math.min(across, 1), least || .02);
+  move(d3.zoomIdentity.translate((width - k * shown.width) / 2, whole < k ? 6 : (height - k * shown.height) / 2).scale(k), quick);
 }
 
 /* Where something in sight stands, in the coordinates of the picture: its upper edge's middle. */

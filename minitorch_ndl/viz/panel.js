@@ -34,7 +34,7 @@ function distribution(v, kind) {
 
 function details(id) {
   const n = N[id];
-  $("panel").innerHTML = n === undefined ? welcome() : n.k === "group" ? groupText(n, id) : n.k === "leaf" ? leafText(n, id) :
+  $("text").innerHTML = n === undefined ? welcome() : n.k === "group" ? groupText(n, id) : n.k === "leaf" ? leafText(n, id) :
     n.k === "earlier" ? `<h2>${esc(n.t)}</h2><p>The graph is too large to draw whole: these operations came first, and are drawn as one box.
     In a loop over steps, cut the graph with <code>.detach()</code>; to draw more, call <code>viz.graph(loss, limit=${DATA.total})</code>.</p>` : opText(n, id);
   $("panel").scrollTop = 0;

@@ -51,7 +51,7 @@ document.addEventListener("keydown", event => {
   const tag = event.target.tagName, typing = tag === "SELECT" || (tag === "INPUT" && event.target.type !== "checkbox");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || (event.key === " " && (tag === "BUTTON" || tag === "INPUT" || tag === "SUMMARY"))) return;
   const act = {" ": () => play(timer === null), ArrowRight: $("next").onclick, ArrowLeft: $("back").onclick, Home: $("first").onclick,
-    End: $("last").onclick, "/": () => search.focus(), f: () => fit(), "+": $("in").onclick, "=": $("in").onclick, "-": $("out").onclick}[event.key];
+    End: $("last").onclick, "/": () => search.focus(), "?": $("help").onclick, Escape: $("shut").onclick, f: () => fit(), "+": $("in").onclick, "=": $("in").onclick, "-": $("out").onclick}[event.key];
   if (act) { event.preventDefault(); act(); }
 });
 
@@ -102,12 +102,14 @@ function show() {
   memory();
 }
 
-/* What flows on each edge, written where it arrives: below the receiver, on the longest piece of the line. */
+/* What flows on each edge, written where it arrives: below the receiver's row. */
 function notes(marks) {
   const best = new Map();
   for (const [e, d] of marks) {
     const [a, b] = [d.points[0], d.points[d.points.length - 1]], long = Math.abs(a[1] - b[1]) + Math.abs(a[0] - b[0]) / 4;
-    if (!best.has(e) || best.get(e).long < long) best.set(e, {long, x: a[0], y: a[1] + Math.min(17, long / 2), line: d.id});
+    // From the rim of a box, the line first passes the box's name.
+    const rank = d.low === null ? 0 : long, y = d.low === null ? b[1] - 10 : d.low + Math.min(17, Math.max(0, b[1] - d.low) / 2);
+    if (!best.has(e) || best.get(e).rank < rank) best.set(e, {rank, x: d.low === null ? b[0] : a[0], y, line: d.id});
   }
   const lines = new Map();
   for (const [e, at] of best) {

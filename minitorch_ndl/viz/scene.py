@@ -13,6 +13,7 @@ from .layout import Again, Layout
 from .tape import Item, Tape
 
 OPEN = 26  # the page opens with no more things in sight than this
+BADGES = 18  # the height of a row of marks
 
 
 def _stretches(tape: Tape, layout: Layout) -> dict[tuple[Group, int], int]:
@@ -30,7 +31,8 @@ def _stretches(tape: Tape, layout: Layout) -> dict[tuple[Group, int], int]:
 
 
 class Scene:
-    """What is drawn. `ids`: the number of each Group, Item and Again; `label`: its two lines; `size`: when it is closed."""
+    """What is drawn. `ids`: the number of each Group, Item and Again; `label`: its two lines; `marks`: sums, broadcasting;
+    `size`: when it is closed."""
 
     def __init__(self, tape: Tape, flow: Flow | None, layout: Layout):
         self.tape, self.flow, self.layout = tape, flow, layout
@@ -42,6 +44,7 @@ class Scene:
                 self.ids.setdefault(child, len(self.ids))
         self.index = _stretches(tape, layout)
         self.label = {thing: self._label(thing) for thing in self.ids}
+        self.marks = {thing: self._marks(thing) for thing in self.ids}
         self.held = self._held()
         for one, plan in layout.plans.items():
             plan.head = (len(self.label[one][0]) + 2) * 7.9 + len(self._kind(one)) * 6.6 + 32
@@ -49,8 +52,10 @@ class Scene:
     def size(self, thing: Any) -> tuple[float, float]:
         """Width and height of a thing that is closed, for its two lines of text."""
         title, below = self.label[thing]
-        width = max(len(title) * 7.6, len(below) * 6.4) + 28
-        return min(max(width, 76), 250), 34 if isinstance(thing, Again) or getattr(thing, "kind", "") == "leaf" else 46
+        marks = self.marks[thing]
+        width = max(len(title) * 7.6 + 28, len(below) * 6.4 + 28, sum(len(mark) * 6.2 + 16 for mark in marks) + 8)
+        height = 34 if isinstance(thing, Again) or getattr(thing, "kind", "") == "leaf" else 46
+        return min(max(width, 76), 250), height + BADGES * bool(marks)
 
     def opened(self) -> set[Group]:
         """The boxes that are open at first: from the outside in, as long as not too much is in sight."""
@@ -122,6 +127,20 @@ class Scene:
                 sums[output] = sums.get(output, 0) + 1
         return max(sums.values(), default=0)
 
+    def wide(self, op: Item) -> list[list[Any]]:
+        """The inputs that were broadcast: their names and shapes."""
+        outs = self.outputs(op)
+        if op.origin.shapes is None or not outs or not outs[0]:
+            return []
+        return [[source.name, list(shape)] for source, shape in zip(op.sources, op.origin.shapes, strict=False)
+                if list(shape) != outs[0]["shape"]]
+
+    def _marks(self, thing: Any) -> tuple[str, ...]:
+        if not isinstance(thing, Item) or thing.kind == "earlier":
+            return ()
+        broadcast, parts = thing.kind == "op" and self.wide(thing), self.parts(thing)
+        return ("broadcast",) * bool(broadcast) + ((f"Σ {parts}",) if parts > 1 else ())
+
     # --- time ---------------------------------------------------------------------------------------------------------
 
     @property
@@ -164,7 +183,9 @@ class Scene:
         for thing, i in self.ids.items():
             width, height = self.size(thing)
             title, below = self.label[thing]
-            node = {"t": title, "s": below, "w": width, "h": height}
+            node: dict[str, Any] = {"t": title, "s": below, "w": width, "h": height}
+            if self.marks[thing]:
+                node["marks"] = self.marks[thing]
             if thing in self.layout.parent:
                 node["p"] = self.ids[self.layout.parent[thing]]
             node.update(self._group(thing) if isinstance(thing, Group) else
@@ -226,12 +247,8 @@ class Scene:
             found["val"] = values
         if self.parts(op) > 1:
             found["sum"] = self.parts(op)
-        out_shape = outs[0]["shape"] if outs and outs[0] else None
-        if node.shapes is not None and out_shape is not None:
-            wide = [[name, list(shape)] for name, shape in zip([s.name for s in op.sources], node.shapes, strict=False)
-                    if list(shape) != out_shape]
-            if wide:
-                found["wide"] = wide
+        if wide := self.wide(op):
+            found["wide"] = wide
         if flow is not None:
             found["g"] = flow.arrived.get(node, [])
             found["sent"] = flow.sent.get(node, [])

@@ -250,7 +250,7 @@ def test_broadcasting_and_sums_are_marked_where_they_are():
     assert add["sum"] == 2 and "sum" not in mul and "sum" not in exp
     assert node(page, k="leaf", name="b")["uses"] == 1
     text = ndl.viz.graph((y * y.exp()).sum()).svg()
-    assert text.count(">broadcast<") == 1 and text.count(">Σ 2<") == 1
+    assert text.count("broadcast") == 1 and text.count(">broadcast · Σ 2<") == 1
 
 
 def test_an_operation_tells_its_formula_what_it_kept_and_why():
@@ -304,8 +304,8 @@ def test_a_svg_is_xml_with_every_box(picture, tmp_path):
     root = ElementTree.parse(tmp_path / "g.svg").getroot()
     space = "{http://www.w3.org/2000/svg}"
     assert root.tag == space + "svg" and float(root.get("width")) > 100
-    titles = ["".join(t.itertext()).split()[0] for t in root.iter(space + "text") if t.get("class") == "title"]
-    assert sorted(titles) == sorted(["0", "2", "linear", "linear", "relu", "cross_entropy_of_labels", "weight", "weight", "bias", "bias"])
+    titles = ["".join(t.itertext()).split()[0] for t in root.iter(space + "text") if "title" in t.get("class")]
+    assert sorted(titles) == sorted(["0", "2", "linear", "linear", "relu", "cross_entropy_of_labels", *["weight", "bias"] * 2])
     width, height = float(root.get("width")), float(root.get("height"))
     for rect in list(root.iter(space + "rect"))[1:]:
         x, y, w, h = (float(rect.get(k)) for k in ("x", "y", "width", "height"))

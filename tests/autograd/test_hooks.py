@@ -1,5 +1,7 @@
 """Hooks on tensors and nodes, retain_grad, and the order in which they run."""
 
+import math
+import numpy as np
 import pytest
 
 import minitorch_ndl as ndl
@@ -268,3 +270,13 @@ def test_node_hooks_are_checked(answer, error, words):
     y.grad_fn.register_hook(lambda ins, outs: answer)
     with pytest.raises(error, match=words):
         y.sum().backward()
+
+
+def test_a_node_hook_sees_tensors_of_no_dimensions_too():
+    # NumPy's arithmetic hands back numbers where arrays have no dimensions.
+    b, seen = ndl.tensor(0.5, requires_grad=True), []
+    y = (b.tanh() - 1.0) ** 2
+    y.grad_fn.register_hook(lambda grads, outs: seen.append(grads[0]))
+    y.backward()
+    assert seen[0].shape == () and seen[0].item() == pytest.approx(2 * (math.tanh(0.5) - 1))
+    assert isinstance(seen[0].numpy(), np.ndarray)

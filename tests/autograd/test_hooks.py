@@ -1,6 +1,7 @@
 """Hooks on tensors and nodes, retain_grad, and the order in which they run."""
 
 import math
+
 import numpy as np
 import pytest
 

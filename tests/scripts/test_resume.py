@@ -35,7 +35,9 @@ def test_killed_again_and_again(folder, whole, tmp_path):
                 process.communicate()
                 break
             starts.append(int(line.split("/")[0].removeprefix("epoch ")))
-            time.sleep(pace.uniform(0, 0.2) if len(starts) > 1 else 0)  # the first must not get through at once
+            while not path.exists():  # the first is killed as soon as there is something to go on from,
+                time.sleep(0.001)
+            time.sleep(pace.uniform(0, 0.2) if len(starts) > 1 else 0)  # before it gets through all epochs
             process.send_signal(signal.SIGKILL)
             process.communicate()
         epochs = ndl.load(path)["epoch"]

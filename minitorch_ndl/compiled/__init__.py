@@ -29,8 +29,6 @@ _MODULES = {
     "activation": "gelu gelu.backward",
     "attention": "attend.exponentials attend.slopes",
     "elementwise": "sigmoid silu scaled_elu softplus mish hardswish bowl",
-    "conv": "convolve convolve_input convolve_weight",
-    "pool": "max_of_windows",
     "norm": "standardize standardize.backward",
     "softmax": "softmax softmax.backward log_softmax log_softmax.backward "
                "cross_entropy_of_labels cross_entropy_of_labels.backward",

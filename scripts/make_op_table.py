@@ -5,7 +5,6 @@
 """
 
 import ast
-import functools
 import inspect
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from minitorch_ndl.dispatch import OPS
 from minitorch_ndl.faces import FACES
 from minitorch_ndl.ops import FAMILIES
 from minitorch_ndl.tensor import Tensor
+from minitorch_ndl.viz.formulas import text_of
 
 PAGE = Path(ndl.__file__).parents[1] / "docs" / "ops.md"
 HEAD = """# Operations
@@ -50,18 +50,6 @@ def public():
     return names
 
 
-@functools.cache
-def lambdas(module):
-    """By line: the lambdas in a module's source, compiled beside their text."""
-    found, source = {}, inspect.getsource(sys.modules[module])
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Lambda):
-            made = eval(compile(ast.Expression(node), "", "eval"), {})
-            text = " ".join(ast.get_source_segment(source, node.body).split())
-            found.setdefault(node.lineno, []).append((made.__code__, text))
-    return found
-
-
 def source_of(function):
     """A gradient formula as it stands in the source: an expression; None if it takes several statements."""
     if function.__name__ != "<lambda>":
@@ -71,13 +59,7 @@ def source_of(function):
         if len(statements) == 1 and isinstance(statements[0], ast.Return):
             return " ".join(ast.get_source_segment(source, statements[0].value).split())
         return None
-    made = function.__code__
-    nearby = [(other, text) for other, text in lambdas(function.__module__).get(made.co_firstlineno, ())
-              if other.co_varnames == made.co_varnames]
-    for other, text in nearby:
-        if len(nearby) == 1 or (other.co_names, other.co_consts) == (made.co_names, made.co_consts):
-            return text
-    return None
+    return text_of(function)
 
 
 def formula(function):

@@ -74,9 +74,8 @@ def as_array(value: Any, like: Any) -> Any:
     """`value` as an array of the kind of `like`: NumPy's reductions answer scalars where we want 0-d arrays."""
     if type(value) in _by_type:
         return value
-    if isinstance(value, np.ndarray):  # a subclass, such as np.matrix
-        return np.asarray(value)
-    return of_type(type(like)).from_numpy(np.asarray(value))
+    array = np.asarray(value)
+    return array if type(like) is np.ndarray else of_type(type(like)).from_numpy(array)
 
 
 def get(device: Any) -> Backend:

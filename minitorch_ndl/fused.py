@@ -57,18 +57,19 @@ class FusedRule:
         """Check at backward what the kernel saved as it was; the reference's inputs are checked when it runs."""
         saved = node.saved or ()
         # By the memory they lie in: a kernel may also save a view of an input, such as its labels in one row.
-        held = {id(s if s.base is None else _memory(s)) if type(s) is ndarray else id(s) for s in saved}
+        held = [id(s if type(s) is not ndarray or s.base is None else _memory(s)) for s in saved]
         guards: list[Any] = []
         written_before, versions = False, []
         for t in tensors:
+            now = 0
             if isinstance(t, Tensor):
-                now = version(t)
-                versions.append(now)
-                if id(_owner(t._array)) in held:
+                array, state = t._array, t._counter
+                if state is not None:
+                    now = state[0]
+                if id(_owner(array)) in held:
                     guards.append(t)
-                    written_before = written_before or bool(now)
-            else:
-                versions.append(0)
+                    written_before = written_before or now > 0
+            versions.append(now)
         for o in (out,) if isinstance(out, Tensor) else out:
             if id(_owner(o._array)) in held:
                 guards.append(counter(o))
@@ -169,7 +170,7 @@ def fused(reference: Callable, *, on: str = "torch method", aliases: Sequence[st
             record.signature.name_outputs(title, record.outputs)
         OPS[title] = record
 
-        run = layering(record)
+        record.run = run = layering(record)
         call = publish(title, record.signature, run, on=on, aliases=aliases, out=out, doc=record.doc, kernel=forward)
         call.op = record  # type: ignore[attr-defined]
         setattr(F, title, inner_face(record, run))

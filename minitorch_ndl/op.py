@@ -73,10 +73,11 @@ _PLAIN = frozenset((np.ndarray, int, float, bool, str, tuple, type(None)))
 def inner_face(op: Op, run: Callable) -> Callable:
     """The face that formulas use: Tensors to Tensor, arrays to array."""
     kernels, rest, hands_back, plain = op.kernels, op.signature.fill, bool(op.saves), _PLAIN.issuperset
+    count = len(op.signature.names)
 
     def inner(*args: Any) -> Any:
-        if plain(map(type, args)) and args and type(args[0]) is np.ndarray:  # what first-order gradients are made of
-            out = kernels[np.ndarray](*rest(args))
+        if args and type(args[0]) is np.ndarray and plain(map(type, args)):  # what first-order gradients are made of
+            out = kernels[np.ndarray](*(args if len(args) == count else rest(args)))
             return out[0] if hands_back else out
         like, scalars = None, False
         for a in args:

@@ -36,6 +36,7 @@ class Rule:
         plan = [_source(n, names) for n in self.needs]
         self._plan, self._sequence = plan, -1 if sequence is None else names.index(sequence)
         self.formulas = [(formulas[w], [self.needs.index(n) for n in p]) for w, p in zip(wanted, asked, strict=True)]
+        self._list = wanted.index(sequence) if sequence in wanted else -1  # number of the formula that gives a list
         # One formula for one edge can be called directly; a list of tensors has an edge for each.
         self.single = self.formulas[0][0] if len(wanted) == 1 and wanted[0] != sequence else None
         # Which saved values others could write into: whole inputs, and outputs (which of them; None: all there are).
@@ -86,11 +87,11 @@ class Rule:
         saved = self.lift(node) if create_graph else node.saved
         if node.outputs is not None and any(part is None for part in g):  # an output that got no gradient: zeros
             g = [zeros(o, create_graph) if part is None else part for part, o in zip(g, node.outputs, strict=True)]
-        grads: list[Any] = []
-        for formula, picks in self.formulas:
-            grad = formula(g, *[saved[i] for i in picks])  # type: ignore[index]
-            grads.extend(grad) if isinstance(grad, list) else grads.append(grad)
-        return grads
+        return self._grads(g, saved)
+
+    def _grads(self, g: Any, saved: Any) -> list[Any]:
+        self.__dict__["_grads"] = quick = _caller(self.formulas, self._list)
+        return quick(g, saved)
 
     def lift(self, node: Node) -> list[Any]:
         """What was saved, as Tensors: inputs with their history, the output with `node`'s own, the rest as constants."""
@@ -170,6 +171,13 @@ def _saver(plan: Sequence[tuple[int, str | None]], sequence: int) -> Callable[[t
     values = [f"env[{i}]" if a is None else f"[v.{a} for v in env[{i}]]" if i == sequence else
               f"getattr(env[{i}], {a!r}, None)" for i, a in plan]
     return eval(f"lambda env: ({''.join(v + ', ' for v in values)})")
+
+
+def _caller(formulas: Sequence[tuple[Callable, list[int]]], several: int) -> Callable[[Any, Any], list[Any]]:
+    """The function that calls all formulas, each with its share of what was saved; written out, as `_saver` is."""
+    calls = [f"{'*' * (k == several)}f{k}({', '.join(['g', *(f's[{i}]' for i in picks)])})"
+             for k, (_, picks) in enumerate(formulas)]
+    return eval(f"lambda g, s: [{', '.join(calls)}]", {f"f{k}": formula for k, (formula, _) in enumerate(formulas)})
 
 
 def _parameters(formula: Callable) -> tuple[str, ...]:

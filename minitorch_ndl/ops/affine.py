@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from numpy import ndarray
+
 from ..composite import composite
 from ..faces import F
 from ..op import op
@@ -13,12 +15,16 @@ from .matmul import _matmul_input, _matmul_other, product
 
 
 def _input(g: Any, weight: Any, input_shape: Any) -> Any:
+    if type(g) is ndarray and g.ndim == 2 == weight.ndim:  # the usual case, without asking further
+        return g.dot(weight)
     if weight.ndim == 1:
         return _matmul_input(g, weight, input_shape)
     return _times(g, weight)
 
 
 def _weight(g: Any, input: Any, weight_shape: Any) -> Any:
+    if type(g) is ndarray and g.ndim == 2 == len(weight_shape):
+        return g.T.dot(input)
     if len(weight_shape) == 1:
         return _matmul_other(g, input, weight_shape)
     return _times(_matrix(g).T, _matrix(input))

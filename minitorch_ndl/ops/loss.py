@@ -193,10 +193,10 @@ def _in_rows(input: Tensor, target: Tensor) -> Tensor:
     return input.movedim(1, -1).reshape(target.numel(), input.shape[1])
 
 
-def _of_labels(function: Any, input: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str) -> Tensor:
+def _of_labels(run: Any, input: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str) -> Tensor:
     if input._array.ndim == 2:
-        return function(input, target, weight, ignore_index, reduction)
-    losses = function(_in_rows(input, target), target, weight, ignore_index, reduction)
+        return run(input, target, weight, ignore_index, reduction)
+    losses = run(_in_rows(input, target), target, weight, ignore_index, reduction)
     return losses.reshape(target.shape if input.ndim > 1 else ()) if reduction == "none" else losses
 
 
@@ -216,7 +216,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     reduction = reduction_of(size_average, reduce, reduction)
     _checked("nll_loss", input, target, weight)
     _only_floats("nll_loss_out_frame", input)
-    return _of_labels(nll_of_labels, input, target, weight, ignore_index, reduction)
+    return _of_labels(nll_of_labels.op.run, input, target, weight, ignore_index, reduction)
 
 
 @composite(on="functional", out=False)
@@ -243,7 +243,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     _only_floats("log_softmax_lastdim_kernel_impl", input)
     if label_smoothing:
         return _smoothed(_in_rows(input, target), target, weight, ignore_index, reduction, label_smoothing)
-    return _of_labels(cross_entropy_of_labels, input, target, weight, ignore_index, reduction)
+    return _of_labels(cross_entropy_of_labels.op.run, input, target, weight, ignore_index, reduction)
 
 
 def _of_probabilities(input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:

@@ -6,13 +6,13 @@ asked for.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from . import backend
+from .compiled import threads
 
-_state: dict[str, Any] = {"threads": None, "interop": None, "precision": "highest", "deterministic": False,
+_state: dict[str, Any] = {"interop": None, "precision": "highest", "deterministic": False,
                           "warn_only": False, "limit": None}
 
 
@@ -20,17 +20,15 @@ _state: dict[str, Any] = {"threads": None, "interop": None, "precision": "highes
 
 
 def get_num_threads() -> int:
-    """How many threads a matrix product may use: what `set_num_threads` said, or as many as there are processors."""
-    if _state["threads"] is not None:
-        return _state["threads"]
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) else _processors()
+    """How many threads a matrix product, or a compiled kernel, may use: what `set_num_threads` said, or OMP_NUM_THREADS
+    in the environment, or as many as there are processors."""
+    return threads.available()
 
 
 def set_num_threads(int: int) -> None:
-    """Let matrix products use so many threads. It takes effect where the package threadpoolctl is installed; otherwise
-    set OMP_NUM_THREADS before the program starts."""
-    _state["threads"] = _positive("set_num_threads", int)
+    """Let matrix products and compiled kernels use so many threads. It takes effect where the package threadpoolctl is
+    installed; otherwise set OMP_NUM_THREADS before the program starts."""
+    threads.limit = _positive("set_num_threads", int)
     try:
         import threadpoolctl
     except ImportError:
@@ -40,7 +38,7 @@ def set_num_threads(int: int) -> None:
 
 def get_num_interop_threads() -> int:
     """What `set_num_interop_threads` was given; operations run one after the other in any case."""
-    return _state["interop"] or _processors()
+    return _state["interop"] or threads.processors()
 
 
 def set_num_interop_threads(int: int) -> None:
@@ -54,10 +52,6 @@ def _positive(name: str, count: Any) -> int:
     if count <= 0:
         raise RuntimeError(f"{name} expects a positive integer; got {count}")
     return count
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # --- precision and determinism ----------------------------------------------------------------------------------------

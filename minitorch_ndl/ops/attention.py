@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import backend, errors
 from ..compiled import twinned
+from ..compiled.threads import each
 from ..composite import composite
 from ..faces import F
 from ..fused import fused
@@ -45,42 +46,82 @@ class attend:
         dtype = query.dtype
         query, key, value = single(query) * xp.float32(scale) if dtype.char == "e" else query * dtype.type(scale), \
             single(key), single(value)
-        weights = xp.matmul(query, key.mT)
-        keep = added = None
-        if mask is not None:
-            if mask.dtype.kind == "b":
-                keep = mask
-            else:
-                added = mask
-                weights += single(mask)
-        sums = _exponentials(xp, weights, keep, is_causal)
-        share = xp.where(sums == 0, sums, 1 / sums) if mask is not None or not weights.shape[-1] else 1 / sums
+        shape = (*query.shape[:-1], key.shape[-2])
+        added = None if mask is None or mask.dtype.kind == "b" else mask
+        mask = None if mask is None else xp.broadcast_to(mask, shape)
         out = xp.empty_like(query, shape=(*query.shape[:-1], value.shape[-1]))  # laid out as the query is
-        xp.matmul(weights if noise is None else weights * noise, value, out=out)
-        out *= share
-        result = out.astype(dtype, copy=False)
-        return result, query, key, value, weights, share, out, noise, added, dtype, scale
+        share = xp.empty((*query.shape[:-1], 1), query.dtype)
+        weights = xp.empty(shape, query.dtype) if math.prod(shape) <= _KEPT else None
+        parts = _parts(shape)
 
-    def backward(xp, needs, g, query, key, value, weights, share, out, noise, added, dtype, scale):
+        def work(i):
+            part = parts[i]
+            w = _weights(xp, query, key, mask, is_causal, share, part, None if weights is None else weights[part])
+            result = xp.matmul(w if noise is None else w * noise[part], value[part], out=out[part])
+            result *= share[part]
+
+        each(len(parts), work)
+        result = out.astype(dtype, copy=False)
+        return result, query, key, value, weights, share, out, mask, noise, added, is_causal, dtype, scale
+
+    def backward(xp, needs, g, query, key, value, weights, share, out, mask, noise, added, is_causal, dtype, scale):
         """With P the weights, D their gradient: that of the scores is P * (D - sum(P * D)), and the sum is that of g * out."""
         g = single(g)
-        of_scores = of_query = of_key = of_value = of_mask = None
-        small = g * share
-        if needs[2]:
-            of_value = _product(xp, (weights if noise is None else weights * noise).mT, small, value)
-        if needs[0] or needs[1] or needs[3]:
-            of_scores = xp.matmul(small, value.mT)
+        of_query, of_key, of_value = (xp.empty_like(x) if need else None for x, need in zip((query, key, value), needs))
+        shape = (*query.shape[:-1], key.shape[-2])
+        of_mask = xp.empty(shape, query.dtype) if needs[3] and added is not None else None
+        parts = _parts(shape)
+
+        def work(i):
+            part = parts[i]
+            w = _weights(xp, query, key, mask, is_causal, None, part, None) if weights is None else weights[part]
+            small = g[part] * share[part]
+            if needs[2]:
+                xp.matmul((w if noise is None else w * noise[part]).mT, small, out=of_value[part])
+            if not (needs[0] or needs[1] or needs[3]):
+                return
+            of_scores = xp.matmul(small, value[part].mT, out=None if of_mask is None else of_mask[part])
             if noise is not None:
-                of_scores *= noise
-            _slopes(xp, of_scores, weights, share, small, out)
-        if needs[0]:
-            of_query = _product(xp, of_scores, key, query)
-            of_query *= of_query.dtype.type(scale)
-        if needs[1]:
-            of_key = _product(xp, of_scores.mT, query, key)
-        if needs[3] and added is not None:
-            of_mask = F.sum_to_size(of_scores, added.shape).astype(added.dtype, copy=False)
+                of_scores *= noise[part]
+            _slopes(xp, of_scores, w, share[part], small, out[part])
+            if needs[0]:
+                grad = xp.matmul(of_scores, key[part], out=of_query[part])
+                grad *= grad.dtype.type(scale)
+            if needs[1]:
+                xp.matmul(of_scores.mT, query[part], out=of_key[part])
+
+        each(len(parts), work)
+        if of_mask is not None:
+            of_mask = F.sum_to_size(of_mask, added.shape).astype(added.dtype, copy=False)
         return (*(grad if grad is None else grad.astype(dtype, copy=False) for grad in (of_query, of_key, of_value)), of_mask)
+
+
+_PART = 1 << 17  # scores that are worked on together: they stay in the second-level cache
+_KEPT = 1 << 21  # scores that are kept for backward; more of them are computed again, as reading them would take as long
+
+
+def _parts(shape: tuple) -> list:
+    """Where to cut scores (..., L, S), heads from heads: indices of the leading dimensions."""
+    axis = next((i for i, n in enumerate(shape[:-2]) if n > 1), 0)
+    if len(shape) < 3 or math.prod(shape) <= _PART:
+        return [...]
+    step = max(1, _PART // math.prod(shape[axis + 1:]))
+    return [(*(slice(None),) * axis, slice(i, i + step)) for i in range(0, shape[axis], step)]
+
+
+def _weights(xp: Any, query: Any, key: Any, mask: Any, is_causal: bool, share: Any, part: Any, out: Any) -> Any:
+    """The exponentials of some heads' scores, and in `share` what makes them add up to 1."""
+    weights = xp.matmul(query[part], key[part].mT, out=out)
+    keep = None
+    if mask is not None:
+        if mask.dtype.kind == "b":
+            keep = mask[part]
+        else:
+            weights += single(mask[part])
+    sums = _exponentials(xp, weights, keep, is_causal)
+    if share is not None:
+        share[part] = xp.where(sums == 0, sums, 1 / sums) if mask is not None or not weights.shape[-1] else 1 / sums
+    return weights
 
 
 @twinned("attend.exponentials")
@@ -109,11 +150,6 @@ def _slopes(xp, of_scores, weights, share, small, out):
     """The gradient of the weights becomes that of the scores."""
     of_scores -= total(xp, small * out, (out.ndim - 1,), True)
     of_scores *= weights
-
-
-def _product(xp: Any, a: Any, b: Any, like: Any) -> Any:
-    """a @ b, laid out in memory as `like` is."""
-    return xp.matmul(a, b, out=xp.empty_like(like))
 
 
 @composite(on="functional", out=False)

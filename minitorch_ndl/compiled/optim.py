@@ -1,4 +1,7 @@
-"""Twins of the optimizers' updates: each parameter and its state pass through the cache once."""
+"""Twins of the optimizers' updates: each parameter and its state pass through the cache once.
+
+New values are named before they are stored: what is read back from an array costs half of a loop's time.
+"""
 
 import math
 
@@ -8,9 +11,10 @@ from . import loop, rows, twin
 @loop
 def _adam(p, g, m, v, keep1, keep2, correction, eps, rate):
     for i in range(p.size):
-        m[i] += (g[i] - m[i]) * keep1
-        v[i] += (g[i] * g[i] - v[i]) * keep2
-        p[i] -= rate * m[i] / (math.sqrt(v[i]) * correction + eps)
+        first = m[i] + (g[i] - m[i]) * keep1
+        second = v[i] + (g[i] * g[i] - v[i]) * keep2
+        m[i], v[i] = first, second
+        p[i] -= rate * first / (math.sqrt(second) * correction + eps)
 
 
 @twin("adam")
@@ -39,15 +43,15 @@ def descend(plain, p, g, lr, scratch):
 @loop
 def _moving(p, g, b, momentum, damping, lr):
     for i in range(p.size):
-        b[i] = momentum * b[i] + damping * g[i]
-        p[i] -= lr * b[i]
+        b[i] = velocity = momentum * b[i] + damping * g[i]
+        p[i] -= lr * velocity
 
 
 @loop
 def _nesterov(p, g, b, momentum, damping, lr):
     for i in range(p.size):
-        b[i] = momentum * b[i] + damping * g[i]
-        p[i] -= lr * (g[i] + momentum * b[i])
+        b[i] = velocity = momentum * b[i] + damping * g[i]
+        p[i] -= lr * (g[i] + momentum * velocity)
 
 
 @twin("moving")

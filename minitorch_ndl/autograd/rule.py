@@ -120,7 +120,10 @@ def check_versions(node: Node) -> None:
     """Raise if a saved value has been written into since it was saved."""
     versions = node.versions
     for k, holder in enumerate(node.guards):
-        now = holder[0] if type(holder) is list else version(holder)
+        if type(holder) is Tensor:
+            now = 0 if holder._counter is None else holder._counter[0]
+        else:
+            now = holder[0] if type(holder) is list else version(holder)
         expected = 0 if versions is None else versions[k]
         if now != expected:
             raise errors.changed_in_place(node, node.rule.guard_name(k), now, expected)

@@ -50,6 +50,9 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Tensor) -> Tensor:
+        own = self._parameters
+        if "weight" in own and "bias" in own:  # without `__getattr__`, which Python asks last
+            return _linear(input, own["weight"], own["bias"])
         return _linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:

@@ -147,7 +147,9 @@ def _row_max(xp: Any, x: Any) -> Any:
     """The maximum of each row, (N, 1). Short rows are faster to go through column by column."""
     if not x.shape[1]:
         return xp.zeros((len(x), 1), x.dtype)
-    return xp.ascontiguousarray(x.T).max(0)[:, None] if x.shape[1] < 100 else x.max(1, keepdims=True)
+    if x.shape[1] < 100:
+        return xp.maximum.reduce(xp.ascontiguousarray(x.T), 0)[:, None]
+    return x.max(1, keepdims=True)
 
 
 def _checked(name: str, input: Tensor, target: Any, weight: Any) -> None:

@@ -16,6 +16,7 @@ from ..composite import composite
 from ..dtypes import dtype as Dtype, to_numpy
 from ..faces import F
 from ..op import op
+from ..sums import total
 from ..tensor import Tensor, counter, wrap
 
 Sizes = tuple[int, ...]
@@ -381,8 +382,7 @@ def sum_to_size(xp, input, size: Sizes):
         return input.reshape(size)
     if input.dtype.kind != "f":
         return input.sum(axes, dtype=xp.int64).reshape(size)
-    wide = xp.float32 if input.dtype == xp.float16 else input.dtype  # halves are added up in float32, as in torch
-    return input.sum(axes, dtype=wide).astype(input.dtype, copy=False).reshape(size)
+    return total(xp, input, axes).reshape(size)
 
 
 F.sum_to = F.sum_to_size

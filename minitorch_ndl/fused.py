@@ -34,7 +34,10 @@ class _Inputs(NamedTuple):
     """What the reference starts from: the last thing that a fused operation saves, freed with the rest."""
 
     args: Sequence[Any]
-    versions: Sequence[Any]
+    versions: Sequence[int]  # of those that are arrays
+
+
+_inputs = tuple.__new__  # without the detour through a named tuple's own
 
 
 class FusedRule:
@@ -60,24 +63,25 @@ class FusedRule:
         held = [id(s if type(s) is not ndarray or s.base is None else _memory(s)) for s in saved]
         guards: list[Any] = []
         written_before, versions = False, []
-        for t in tensors:
-            now = 0
+        for i in self.op.arrays:
+            t, now = tensors[i], 0
             if isinstance(t, Tensor):
                 array, state = t._array, t._counter
                 if state is not None:
                     now = state[0]
-                if id(_owner(array)) in held:
+                if id(array if type(array) is not ndarray or array.base is None else _memory(array)) in held:
                     guards.append(t)
                     written_before = written_before or now > 0
             versions.append(now)
         for o in (out,) if isinstance(out, Tensor) else out:
-            if id(_owner(o._array)) in held:
+            array = o._array
+            if id(array if type(array) is not ndarray or array.base is None else _memory(array)) in held:
                 guards.append(counter(o))
                 written_before = written_before or counter(o)[0] > 0
         node.guards = tuple(guards)
         if written_before:
             node.versions = tuple(map(version, guards))
-        node.saved = (*saved, _Inputs(tensors, versions))
+        node.saved = (*saved, _inputs(_Inputs, (tensors, versions)))
 
     def guard_name(self, which: int) -> str:
         return "an input or its output"
@@ -97,9 +101,10 @@ class FusedRule:
     def _differentiate(self, node: Node, g: Any) -> list[Any]:
         """The gradients as Tensors, by differentiating the reference on fresh aliases of the inputs."""
         inputs: _Inputs = node.saved[-1]  # type: ignore[index]
-        for arg, name, expected in zip(inputs.args, self.op.signature.names, inputs.versions, strict=True):
-            if _version(arg) != expected:
-                raise errors.changed_in_place(node, f"'{name}'", _version(arg), expected)
+        for i, expected in zip(self.op.arrays, inputs.versions, strict=True):
+            now = version(inputs.args[i])
+            if now != expected:
+                raise errors.changed_in_place(node, f"'{self.op.signature.names[i]}'", now, expected)
         args, aliases = list(inputs.args), []
         for i in self.wanted:
             args[i] = alias = _alias(args[i])
@@ -111,15 +116,6 @@ class FusedRule:
             pairs = [(o, part) for o, part in zip(outs, g, strict=True) if part is not None and o.requires_grad]
             return list(engine.grad([o for o, _ in pairs], aliases, [p for _, p in pairs], create_graph=True,
                                     allow_unused=True))
-
-
-def _owner(value: Any) -> Any:
-    """The array whose memory `value` lies in."""
-    return _memory(value) if type(value) is ndarray and value.base is not None else value
-
-
-def _version(value: Any) -> Any:
-    return version(value) if isinstance(value, Tensor) else 0
 
 
 class _Identity:

@@ -152,12 +152,12 @@ def _row_max(xp: Any, x: Any) -> Any:
     return x.max(1, keepdims=True)
 
 
-def _checked(name: str, input: Tensor, target: Any, weight: Any) -> None:
-    """Raise unless `target` can be labels for `input`, in torch's words."""
+def _checked(name: str, input: Tensor, target: Any, weight: Any, words: str) -> None:
+    """Raise unless `target` can be labels for `input`, in torch's words; `words` are for an input that isn't of floats."""
     if not isinstance(target, Tensor):
         raise errors.not_a_tensor(name, "target", 2, target)
-    sizes, dtype, shape = input._array.shape, target._array.dtype, target._array.shape
-    if weight is None and dtype in _LABELS and len(sizes) > 1 and shape == sizes[:1] + sizes[2:]:
+    x, sizes, dtype, shape = input._array, input._array.shape, target._array.dtype, target._array.shape
+    if weight is None and dtype in _LABELS and len(sizes) > 1 and shape == sizes[:1] + sizes[2:] and x.dtype.kind == "f":
         return
     classes = sizes[1] if len(sizes) > 1 else input.numel()
     given = f"{name} of input {sizes} and target {shape}"
@@ -186,6 +186,7 @@ def _checked(name: str, input: Tensor, target: Any, weight: Any) -> None:
         if weight.dtype != input.dtype:
             raise RuntimeError(f"expected scalar type {errors._title(input._array.dtype)} but found "
                                f"{errors._title(weight._array.dtype)}: {name}: weight must have the input's dtype.")
+    _only_floats(words, input)
 
 
 def _in_rows(input: Tensor, target: Tensor) -> Tensor:
@@ -216,8 +217,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     tensor(1.3863)
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    _checked("nll_loss", input, target, weight)
-    _only_floats("nll_loss_out_frame", input)
+    _checked("nll_loss", input, target, weight, "nll_loss_out_frame")
     return _of_labels(nll_of_labels.op.run, input, target, weight, ignore_index, reduction)
 
 
@@ -241,8 +241,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if isinstance(target, Tensor) and target._array.shape == input._array.shape:
         return _of_probabilities(input, target, weight, reduction, label_smoothing)
-    _checked("cross_entropy", input, target, weight)
-    _only_floats("log_softmax_lastdim_kernel_impl", input)
+    _checked("cross_entropy", input, target, weight, "log_softmax_lastdim_kernel_impl")
     if label_smoothing:
         return _smoothed(_in_rows(input, target), target, weight, ignore_index, reduction, label_smoothing)
     return _of_labels(cross_entropy_of_labels.op.run, input, target, weight, ignore_index, reduction)

@@ -17,7 +17,7 @@ from .. import backend
 from ..autograd import views
 from ..autograd.grad_mode import enable_grad
 from ..autograd.node import Handle
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, counter, wrap
 from .accumulation import Watch
 
 
@@ -187,7 +187,7 @@ class Optimizer:
                 xp.multiply(array, decay, out=scratch)
                 g = xp.add(g, scratch, out=self._scratch(xp, array, "gradient"))
             self._update(xp, array, g, self.state[p], group, scratch)
-            views.bump(p)
+            counter(p)[0] += 1
 
     def _scratch(self, xp: Any, like: Any, purpose: str = "") -> Any:
         """An array of the shape and dtype of `like` to compute in; its contents last until the next parameter's turn."""

@@ -148,10 +148,10 @@ class Tape:
             self._look(holder)
         for value in node.saved or ():
             if type(value) is _Inputs:
-                for arg, expected in zip(value.args, value.versions, strict=True):
-                    for tensor in _tensors(arg):
-                        if isinstance(arg, Tensor) and version(arg) == expected:
-                            self._look(tensor)
+                for i, expected in zip(node.rule.op.arrays, value.versions, strict=True):
+                    arg = value.args[i]
+                    if isinstance(arg, Tensor) and version(arg) == expected:
+                        self._look(arg)
             elif isinstance(getattr(value, "holder", None), Tensor):  # of a user's Function
                 self._look(value.holder)
         slot = node.rule.slots.get("out") if isinstance(node.rule, Rule) else None

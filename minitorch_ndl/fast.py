@@ -52,7 +52,7 @@ def layering(op: Op) -> Callable:
     if op.view or op.outputs or op.many or op.signature.sequence is not None or op.promote == "float":
         return general(op)
     kernels, slow, saves, fill, count = op.kernels, op.slow, bool(op.saves), op.signature.fill, len(op.signature.names)
-    places = [(i, op.signature.optional(i), i in op.promoted, i in op.differentiable) for i in op.arrays]
+    places = [(i, op.signature.optional(i), i in op.promoted, i in op.differentiable, i in op.lifted) for i in op.arrays]
     rules: dict[tuple, Any] = {}
 
     def run(*args: Any) -> Tensor:
@@ -61,11 +61,14 @@ def layering(op: Op) -> Callable:
         wanted: tuple[int, ...] = ()  # the positions of the inputs that want a gradient,
         edges: tuple[Any, ...] = ()  # and where it would go
         values, recording, x = list(args), mode.enabled, None
-        for i, optional, promoted, differentiable in places:
+        for i, optional, promoted, differentiable, lifted in places:
             value = args[i]
             if value is None and optional:
                 continue
             if not isinstance(value, Tensor):
+                if lifted and type(value) is float and x is not None and dtype.kind == "f":
+                    values[i] = number_array(value, dtype)
+                    continue
                 return dispatch(op, args)
             values[i] = array = value._array
             if promoted:

@@ -7,11 +7,13 @@ are few; BLAS goes through the blocks at the speed of memory.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 BLOCK = 512  # so many elements of a sum may BLAS add up in a row
 SMALL = 4096  # arrays of fewer elements are NumPy's
+LARGE = 1 << 20  # arrays of more elements come from memory, not from the cache
 FEW = 16  # sums of so few elements are made by adding slices
 
 
@@ -37,23 +39,45 @@ def total(xp: Any, x: Any, axes: tuple[int, ...], keepdim: bool = False) -> Any:
 
 def _total(xp: Any, x: Any, rows: int, many: int, columns: int) -> Any:
     """The sum over the middle one of three dimensions."""
-    if many <= FEW and columns > 1:
+    if columns == 1:
+        return _rows(xp, x.reshape(rows, many))
+    if many <= FEW:
         out = x[:, 0].copy()
         for i in range(1, many):
             out += x[:, i]
         return out
-    whole = many // BLOCK * BLOCK
-    out = 0
-    if whole:
-        out = _products(xp, x[:, :whole].reshape(rows, -1, BLOCK, columns))
-        out = out.reshape(rows, -1).sum(1, keepdims=True) if columns == 1 else out.sum(1)
-    return out + _products(xp, x[:, whole:]) if many > whole else out
+    blocks, size, whole = _blocks(many)
+    if blocks == 1:
+        return ones(xp, many, x.dtype) @ x
+    out = (ones(xp, size, x.dtype) @ x[:, :whole].reshape(rows, blocks, size, columns)).sum(1)
+    return out + x[:, whole:].sum(1) if many > whole else out
 
 
-def _products(xp: Any, x: Any) -> Any:
-    """The sum over the last dimension but one."""
-    ones = xp.ones(x.shape[-2], x.dtype)
-    return (x[..., 0] @ ones)[..., None] if x.shape[-1] == 1 else ones @ x
+@functools.lru_cache(maxsize=32)
+def ones(xp: Any, size: int, dtype: Any) -> Any:
+    """Ones that are kept: not to be written into."""
+    return xp.ones(size, dtype)
+
+
+def _blocks(many: int) -> tuple[int, int, int]:
+    """How many blocks of which size to make of `many` elements, and how many elements go into them."""
+    blocks = max(1, round(many / BLOCK))
+    return blocks, many // blocks, many // blocks * blocks
+
+
+def _rows(xp: Any, x: Any) -> Any:
+    """The sum of each row."""
+    rows, many = x.shape
+    blocks, size, whole = _blocks(many)
+    body, kept = x[:, :whole], ones(xp, size, x.dtype)
+    if x.size > LARGE or not body.flags.c_contiguous:  # BLAS by itself takes twice as long through memory
+        out = xp.vecdot(body.reshape(rows, blocks, size), kept)
+    else:
+        out = body.reshape(-1, size) @ kept
+    if blocks == 1:
+        return out.reshape(rows)
+    out = out.reshape(rows, blocks).sum(1)
+    return out + x[:, whole:].sum(1) if many > whole else out
 
 
 def running_total(xp: Any, x: Any, axis: int) -> Any:

@@ -8,6 +8,8 @@ environment, it answers with the kernel itself.
     @twin("gelu")  # the operation's forward; its backward is "gelu.backward"
     def gelu(plain, input, approximate):  # the kernel in NumPy, then what it takes
 
+A gradient formula says itself that it has one: `@formula("silu.backward")`.
+
 What is compiled lies in a cache on disk (beside the package, or in the user's own cache folder), so that only the first
 use on a machine waits for the compiler.
 """
@@ -28,8 +30,14 @@ import numpy
 _MODULES = {
     "activation": "gelu gelu.backward",
     "attention": "attend.exponentials attend.slopes",
-    "elementwise": "sigmoid silu scaled_elu softplus mish hardswish bowl",
+    "elementwise": "sigmoid silu scaled_elu softplus mish hardswish hardsigmoid hardtanh leaky_relu logsigmoid bowl "
+                   "erf erfc erfinv rsqrt sign nan_to_num fmod remainder hypot logaddexp addcmul lerp",
+    "slopes": "sigmoid.backward tanh.backward silu.backward scaled_elu.backward softplus.backward mish.backward "
+              "hardswish.backward hardsigmoid.backward hardtanh.backward leaky_relu.backward relu.backward "
+              "logsigmoid.backward abs.backward bowl.backward erf.backward erfc.backward rsqrt.backward",
     "norm": "standardize standardize.backward",
+    "places": "gather add_along add_rows",
+    "scan": "cumsum cumsum_back cumprod prod",
     "softmax": "softmax softmax.backward log_softmax log_softmax.backward "
                "cross_entropy_of_labels cross_entropy_of_labels.backward",
     "optim": "adam descend moving",
@@ -87,6 +95,29 @@ def twinned(name: str) -> Callable[[Callable], Callable]:
         return run
 
     return define
+
+
+class TwinnedFormula:
+    """A gradient formula with a twin, which computes it where the arrays are NumPy's. The formula itself, which is what
+    the operation documents, takes other arrays, and Tensors."""
+
+    def __init__(self, name: str, formula: Callable):
+        functools.update_wrapper(self, formula)
+        self.__code__ = formula.__code__  # its parameters say what it needs
+        self.name, self.formula = name, formula
+        self.chosen: Callable | None = None
+
+    def __call__(self, g: Any, *rest: Any) -> Any:
+        if type(g) is not numpy.ndarray:
+            return self.formula(g, *rest)
+        if self.chosen is None:
+            self.chosen = twin_of(self.name, self.formula)
+        return self.chosen(g, *rest)
+
+
+def formula(name: str) -> Callable[[Callable], TwinnedFormula]:
+    """Decorator for a gradient formula that has a twin called `name`, such as "silu.backward"."""
+    return functools.partial(TwinnedFormula, name)
 
 
 def rows(*arrays: Any) -> list[Any] | None:

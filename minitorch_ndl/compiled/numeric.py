@@ -88,6 +88,20 @@ def _log1p32(x):
 
 
 @register_jitable(**_IN_ORDER)
+def _log32(x):
+    tiny = x < f4(1.17549435e-38)
+    bits = f4(x * f4(8388608) if tiny else x).view(i4)
+    n = i4(bits - i4(0x3F3504F3)) >> i4(23)  # x = 2**n (1 + f)
+    f = i4(bits - i4(n << i4(23))).view(f4) - ONE
+    power = f4(n) - (f4(23) if tiny else f4(0))
+    p = ((((((((L[8] * f + L[7]) * f + L[6]) * f + L[5]) * f + L[4]) * f + L[3]) * f + L[2]) * f + L[1]) * f + L[0]) * f * f * f
+    p -= HALF * f * f
+    out = (f + (p + power * LN2_LOW)) + power * LN2_HIGH
+    out = out if x > 0 else (f4(-np.inf) if x == 0 else f4(np.nan))
+    return x if x == f4(np.inf) else out
+
+
+@register_jitable(**_IN_ORDER)
 def _tanh32(x):
     t = FLAT if x > FLAT else (-FLAT if x < -FLAT else x)
     s = t * t
@@ -169,6 +183,10 @@ def expm1(x: Any) -> Any:
     """e**x - 1."""
 
 
+def log(x: Any) -> Any:
+    """The natural logarithm."""
+
+
 def log1p(x: Any) -> Any:
     """log(1 + x), for x from 0 to 1."""
 
@@ -207,6 +225,11 @@ def _tanh(x):
 @overload(expm1, jit_options=_IN_ORDER)
 def _expm1(x):
     return (lambda x: _expm132(x)) if x == types.float32 else (lambda x: math.expm1(x))
+
+
+@overload(log, jit_options=_IN_ORDER)
+def _log(x):
+    return (lambda x: _log32(x)) if x == types.float32 else (lambda x: math.log(x))
 
 
 @overload(log1p, jit_options=_IN_ORDER)

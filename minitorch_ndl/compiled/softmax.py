@@ -85,12 +85,14 @@ def _log_softmax_backward(g, out, grad):
 
 def _in_rows(dim, *arrays):
     """Arrays of one shape as (rows, size), where `dim` is the last; None for what the loops don't take."""
-    x = arrays[0]
-    if not (x.dtype.char in "fd" and x.dtype.isnative and x.size and x.ndim and dim in (-1, x.ndim - 1)):
+    shape, dtype, out = arrays[0].shape, arrays[0].dtype, []
+    if not shape or 0 in shape or dim not in (-1, len(shape) - 1) or dtype.char not in "fd" or not dtype.isnative:
         return None
-    if any(a.dtype != x.dtype or a.shape != x.shape or not a.flags.c_contiguous for a in arrays):
-        return None
-    return [a.reshape(-1, a.shape[-1]) for a in arrays]
+    for a in arrays:
+        if a.dtype != dtype or a.shape != shape or not a.flags.c_contiguous:
+            return None
+        out.append(a if len(shape) == 2 else a.reshape(-1, shape[-1]))
+    return out
 
 
 def _define(name, forward, backward):

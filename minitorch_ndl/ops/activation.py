@@ -9,13 +9,14 @@ import math
 import warnings
 from typing import Any
 
-from .. import backend, errors
+from .. import backend, compiled, errors
 from ..composite import composite, face
 from ..faces import FACES, F
 from ..fused import fused
 from ..op import op
 from ..promotion import number_array
 from ..random import default_generator
+from ..sums import ones
 from ..tensor import Tensor
 from .shape import normal_dim
 from .special import erf_of, evaluate, single
@@ -33,7 +34,12 @@ def _no_bool_relu(args: Any) -> None:
         raise RuntimeError("Boolean inputs not supported for relu. Convert it first: x.float().")
 
 
-@op(input=lambda g, out: F.bend(g, out != 0, 1, 0), inplace=True, check=("b", _no_bool_relu))  # NaN passes != 0
+@compiled.formula("relu.backward")
+def _relu_gradient(g: Any, out: Any) -> Any:
+    return F.bend(g, out != 0, 1, 0)  # NaN passes != 0
+
+
+@op(input=_relu_gradient, inplace=True, check=("b", _no_bool_relu))
 def relu(xp, input):
     """max(x, 0). The gradient at 0 is 0.
 
@@ -52,7 +58,12 @@ def functional_relu(input: Tensor, inplace: bool = False) -> Tensor:
 _relu = relu.op.run
 
 
-@op(input=lambda g, input, negative_slope: F.bend(g, input > 0, 1, negative_slope),
+@compiled.formula("leaky_relu.backward")
+def _leaky_gradient(g: Any, input: Any, negative_slope: float) -> Any:
+    return F.bend(g, input > 0, 1, negative_slope)
+
+
+@op(input=_leaky_gradient,
     on="functional", inplace=True, check=refuse("biu", "leaky_relu"))
 def leaky_relu(xp, input, negative_slope: float = 0.01, inplace: bool = False):
     """x where positive, `negative_slope` times x elsewhere."""
@@ -112,19 +123,24 @@ def rrelu(input, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = Fa
 
 
 def _limits(args: Any) -> None:
-    input, low, high = args[:3]
-    if low > high:
-        raise ValueError(f"min_val cannot be greater than max_val; got {low} and {high}.")
+    input, low = args[:2]
     if isinstance(input, Tensor) and input._array.dtype.kind == "b":
         raise RuntimeError("Bool inputs not supported for hardtanh. Convert it first: x.float().")
     if isinstance(input, Tensor) and input._array.dtype.kind == "u" and int(low) < 0:
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
 
 
-@op(input=lambda g, input, min_val, max_val: F.bend(g, (input <= min_val) | (input >= max_val), 0, 1),
-    on="functional", inplace=True, check=("buif", _limits))
+@compiled.formula("hardtanh.backward")
+def _hardtanh_gradient(g: Any, input: Any, min_val: float, max_val: float) -> Any:
+    return F.bend(g, (input <= min_val) | (input >= max_val), 0, 1)
+
+
+@op(input=_hardtanh_gradient,
+    on="functional", inplace=True, check=("bu", _limits))
 def hardtanh(xp, input, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
     """The input, but no less than `min_val` and no more than `max_val`, where its gradient is 0."""
+    if min_val > max_val:
+        raise ValueError(f"min_val cannot be greater than max_val; got {min_val} and {max_val}.")
     kind = float if input.dtype.kind == "f" else int
     return input.clip(kind(min_val), kind(max_val))
 
@@ -135,7 +151,12 @@ def relu6(input, inplace: bool = False):
     return F.hardtanh(input, 0.0, 6.0)
 
 
-@op(input=lambda g, input: F.bend(g, (input > -3) & (input < 3), 1 / 6, 0), on="functional", inplace=True,
+@compiled.formula("hardsigmoid.backward")
+def _hardsigmoid_gradient(g: Any, input: Any) -> Any:
+    return F.bend(g, (input > -3) & (input < 3), 1, 0) * (1 / 6)
+
+
+@op(input=_hardsigmoid_gradient, on="functional", inplace=True,
     check=refuse("biu", "hardsigmoid"))
 def hardsigmoid(xp, input, inplace: bool = False):
     """Straight from 0 at -3 to 1 at 3."""
@@ -145,6 +166,7 @@ def hardsigmoid(xp, input, inplace: bool = False):
     return out
 
 
+@compiled.formula("hardswish.backward")
 def _hardswish_gradient(g: Any, input: Any) -> Any:
     slope = F.bend(input * (1 / 3) + 0.5, (input > -3) & (input < 3), 1, 0)
     return g * (slope + F.to_dtype(input >= 3, input.dtype))
@@ -195,6 +217,7 @@ def threshold(xp, input, threshold: float, value: float, inplace: bool = False):
 # --- curved ----------------------------------------------------------------------------------------------------------
 
 
+@compiled.formula("scaled_elu.backward")
 def _elu_gradient(g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
     steepest = alpha * scale * input_scale
     below = F.where(input < 0, input, 0.0)
@@ -289,6 +312,7 @@ class gelu:
         return grad.astype(g.dtype, copy=False)
 
 
+@compiled.formula("silu.backward")
 def _silu_gradient(g: Any, input: Any) -> Any:
     s = F.sigmoid(input)
     return g * (s * (input * (1 - s) + 1))
@@ -303,6 +327,7 @@ def silu(xp, input, inplace: bool = False):
     return xp.divide(input, t, t)
 
 
+@compiled.formula("mish.backward")
 def _mish_gradient(g: Any, input: Any) -> Any:
     t = F.tanh(F.softplus(input))
     return g * (t + input * F.sigmoid(input) * (1 - t * t))
@@ -320,6 +345,7 @@ def mish(xp, input, inplace: bool = False):
     return out.astype(input.dtype, copy=False)
 
 
+@compiled.formula("softplus.backward")
 def _softplus_gradient(g: Any, input: Any, beta: float, threshold: float) -> Any:
     t = input * beta
     s = F.sigmoid(t)
@@ -339,7 +365,12 @@ def softplus(xp, input, beta: float = 1.0, threshold: float = 20.0):
     return t
 
 
-@op(input=lambda g, input: g * F.sigmoid(-input), on="functional", check=refuse("biu", "log_sigmoid"))
+@compiled.formula("logsigmoid.backward")
+def _logsigmoid_gradient(g: Any, input: Any) -> Any:
+    return g * F.sigmoid(-input)
+
+
+@op(input=_logsigmoid_gradient, on="functional", check=refuse("biu", "log_sigmoid"))
 def logsigmoid(xp, input):
     """log(sigmoid(x)), without taking the logarithm of what sigmoid has rounded to 0."""
     t = xp.absolute(input, xp.empty_like(input))
@@ -396,7 +427,7 @@ class softmax:
             out = input - input + 1
             return out, out, dim
         x = single(input)
-        t = xp.exp(x if _small(x) else x - x.max(dim, keepdims=True))
+        t = xp.exp(x if _small(x) else x - xp.maximum.reduce(x, dim, keepdims=True))
         t /= _sum(xp, t, dim)
         out = t.astype(input.dtype, copy=False)
         return out, out, dim
@@ -419,7 +450,7 @@ def _sum(xp: Any, x: Any, dim: int) -> Any:
     """Sums along `dim`, which stays as 1. Short rows are summed by a product with ones: NumPy's `sum` is slow there."""
     n = x.shape[dim]
     if dim == x.ndim - 1 and n <= 512 < x.size and x.flags.c_contiguous:
-        return (x.reshape(-1, n) @ xp.ones(n, x.dtype)).reshape(*x.shape[:-1], 1)
+        return (x.reshape(-1, n) @ ones(xp, n, x.dtype)).reshape(*x.shape[:-1], 1)
     return x.sum(dim, keepdims=True)
 
 
@@ -448,7 +479,7 @@ class log_softmax:
             t = x - rounded
             t -= (total - rounded).astype("float32")  # what rounding lost, which matters where t is near 0
         else:
-            t = x - x.max(dim, keepdims=True)
+            t = x - xp.maximum.reduce(x, dim, keepdims=True)
             t -= xp.log(_sum(xp, xp.exp(t), dim))
         out = t.astype(input.dtype, copy=False)
         return out, out, dim

@@ -148,7 +148,7 @@ def _divided(xp: Any, x: Any, y: Any, ufunc: str) -> Any:
             piece = slice(start, start + 8192)
             a, b = a_s[piece].astype(xp.float64), (b_s[piece] if y.ndim else b_s).astype(xp.float64)
             quotient = a / b
-            if not (-2.0 ** 28 < quotient.min() and quotient.max() < 2.0 ** 28):
+            if not (-2.0 ** 28 < quotient.min() and quotient.max() < 2.0 ** 28 and xp.isfinite(b).all()):
                 break
             (xp.trunc if ufunc == "fmod" else xp.floor)(quotient, out=quotient)
             outs[piece] = quotient if ufunc == "floor_divide" else a - quotient * b

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import backend, errors
+from .. import backend, compiled, errors
 from ..autograd import views
 from ..autograd.grad_mode import Anomaly, mode
 from ..composite import composite
@@ -131,6 +131,7 @@ def _scatter(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
         target[...] = src.reshape(-1)[-1] if getattr(src, "ndim", 0) else src
 
 
+@compiled.twinned("add_along")
 def _scatter_add(xp: Any, target: Any, dim: int, index: Any, src: Any) -> None:
     at, index_ = along("scatter_add", target, dim, index, src)
     if index_ is None:

@@ -11,6 +11,7 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
+from .. import compiled
 from ..faces import F
 from ..op import op
 
@@ -187,6 +188,7 @@ def add_at(xp: Any, target: Any, places: tuple, value: Any) -> None:
         raise IndexError
 
 
+@compiled.twinned("add_rows")
 def _add_rows(xp: Any, target: Any, index: Any, rows: Any) -> None:
     if target.ndim == 1:
         xp.add.at(target, index, rows)

@@ -10,11 +10,12 @@ import math
 import warnings
 from typing import Any
 
-from .. import dtypes, errors
+from .. import compiled, dtypes, errors
 from ..composite import composite
 from ..faces import F
 from ..fused import fused
 from ..op import op
+from ..sums import ones
 from ..tensor import Tensor
 
 # --- reduction --------------------------------------------------------------------------------------------------------
@@ -127,9 +128,7 @@ class cross_entropy_of_labels:
         places = xp.arange(0, e.size, e.shape[1] or 1) + labels  # in the memory of e: found sooner than by row and column
         picked = e.reshape(-1)[places]
         xp.exp(e, out=e)
-        ones = xp.empty(e.shape[1], e.dtype)
-        ones.fill(1)
-        sums = e.dot(ones)  # BLAS adds short rows several times as fast as sum() does
+        sums = e.dot(ones(xp, e.shape[1], e.dtype))  # BLAS adds short rows several times as fast as sum() does
         out = _settled(xp, xp.log(sums) - picked, weights, total, reduction, target.shape, input.dtype)
         return out, e, sums, places, weights, total, reduction
 
@@ -378,7 +377,12 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     return _weighted((input - target).abs(), weight, reduction)
 
 
-@op(input=lambda g, input, beta: g * F.clamp(input / beta, -1.0, 1.0), on="", out=False)
+@compiled.formula("bowl.backward")
+def _bowl_gradient(g: Any, input: Any, beta: float) -> Any:
+    return g * F.clamp(input / beta, -1.0, 1.0)
+
+
+@op(input=_bowl_gradient, on="", out=False)
 def bowl(xp, input, beta: float):
     """|x| with a round bottom: x² / (2 beta) below beta, |x| - beta / 2 above."""
     size = xp.abs(input)

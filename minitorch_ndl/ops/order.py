@@ -72,8 +72,13 @@ def topk(xp, input, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
         raise RuntimeError("topk does not support bool dtypes on CPU. Use x.int().")
     if not input.ndim:
         return input.copy(), xp.zeros((), xp.int64)
-    x = xp.moveaxis(input, axis, -1)
-    if ties.tie(xp, x) or (not sorted and ties.small(xp, x)):
+    x = input if axis == input.ndim - 1 else xp.moveaxis(input, axis, -1)
+    if ties.small(xp, x):
+        values = xp.sort(x, -1)
+        if sorted and not ties.tie_in_order(values):
+            best = (..., slice(-1, -k - 1, -1)) if largest else (..., slice(k))
+            pair = values[best], xp.argsort(x, -1)[best]
+            return tuple([(a if x is input else xp.moveaxis(a, -1, axis)).copy() for a in pair])
         indices = xp.moveaxis(ties.by_rows(xp, x, k, ties.best(k, largest, sorted)), -1, axis)
     elif 0 < k * 8 < n:  # find them first, then put only them in order
         found = _best(xp, xp.ascontiguousarray(x), k, largest)
@@ -181,8 +186,16 @@ def median_all(xp, input, skip_nan: bool):
     """The median of all elements."""
     if not input.size:
         return xp.full((), float("nan")).astype(input.dtype)
-    kernel = (nanmedian_dim if skip_nan else median_dim).op.kernel
-    return kernel(xp, input.reshape(-1), 0, False)[0]
+    if input.dtype.kind == "b":
+        raise errors.not_implemented("nanmedian" if skip_nan else "median", input)
+    x = input.reshape(-1)
+    missing = xp.isnan(x) if x.dtype.kind == "f" else None
+    if missing is not None and missing.any():
+        if not skip_nan or missing.all():
+            return x[missing][0]
+        x = x[~missing]
+    rank = (x.size - 1) // 2
+    return xp.partition(x, rank)[rank]
 
 
 @composite()

@@ -18,7 +18,7 @@ Dims = object  # an int, a sequence of ints, or None
 
 def axes_of(dim: Any, ndim: int, name: str = "") -> tuple[int, ...]:
     """`dim` as a sorted tuple of dimensions counted from the front. None and () stand for all; a 0-d input has none."""
-    if dim is None:
+    if dim is None or (type(dim) is tuple and not dim):
         return tuple(range(ndim))
     if type(dim) is int:
         axis = normal_dim(dim, ndim, name)
@@ -113,8 +113,8 @@ def prod(xp, input, dim: int | None = None, keepdim: bool = False, *, dtype: obj
     axes = axes_of(None if dim is None else as_index(dim, "prod"), input.ndim, "prod")
     kind = input.dtype if input.dtype.kind == "f" or dtype is not None else xp.int64
     if len(axes) == input.ndim and input.size > 4096 and input.flags.c_contiguous:
-        flat, whole = input.reshape(-1), input.size // 256 * 256  # products side by side, then one of those
-        out = flat[:whole].reshape(256, -1).prod(0, dtype=kind).prod() * flat[whole:].prod(dtype=kind)
+        flat, whole = input.reshape(-1), input.size // 512 * 512  # 512 products side by side, then one of those
+        out = flat[:whole].reshape(-1, 512).prod(0, dtype=kind).prod() * flat[whole:].prod(dtype=kind)
         return out.reshape((1,) * input.ndim) if keepdim else out
     if axes == (input.ndim - 1,) and input.dtype == kind:
         while input.shape[-1] >= 32:  # each row's first half times its second half: faster than element by element
@@ -129,8 +129,10 @@ def prod(xp, input, dim: int | None = None, keepdim: bool = False, *, dtype: obj
 def nansum(xp, input, dim: Dims = None, keepdim: bool = False, *, dtype: object = None):
     """The sum over `dim` of what is not NaN."""
     if input.dtype.kind == "f":
-        missing = xp.isnan(input)
-        input = xp.where(missing, xp.zeros((), input.dtype), input) if missing.any() else input
+        out = sum.op.kernel(xp, input, dim, keepdim, dtype=dtype)
+        if not xp.isnan(out).any():
+            return out
+        input = xp.where(xp.isnan(input), xp.zeros((), input.dtype), input)
     return sum.op.kernel(xp, input, dim, keepdim, dtype=dtype)
 
 
@@ -146,7 +148,8 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
 @op()
 def count_nonzero(xp, input, dim: Dims = None):
     """How many elements over `dim` are not zero."""
-    return xp.asarray(xp.count_nonzero(input, axis=axes_of(dim, input.ndim, "count_nonzero")))
+    axes = axes_of(dim, input.ndim, "count_nonzero")
+    return xp.asarray(xp.count_nonzero(input, None if len(axes) == input.ndim else axes))  # None is its quick way
 
 
 @op(input=lambda g, input, out, dim, keepdim: g.reshape(kept(input.shape, dim))
@@ -263,7 +266,7 @@ def evenly(g, input, out, dim):
 def not_empty(shape: tuple, dim: Any, name: str) -> tuple[int, ...]:
     """The dimensions; raises IndexError if one of them has no element to choose from."""
     axes = axes_of(dim, len(shape), name)
-    for a in axes:
+    for a in axes if 0 in shape else ():
         if shape[a] == 0:
             if dim is None or dim == ():
                 raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
@@ -275,13 +278,13 @@ def not_empty(shape: tuple, dim: Any, name: str) -> tuple[int, ...]:
 @op(input=evenly)
 def amax(xp, input, dim: Dims = (), keepdim: bool = False):
     """The largest element over `dim`. Elements that tie share the gradient evenly."""
-    return input.max(not_empty(input.shape, dim, "amax"), keepdims=keepdim)
+    return xp.maximum.reduce(input, not_empty(input.shape, dim, "amax"), keepdims=keepdim)
 
 
 @op(input=evenly)
 def amin(xp, input, dim: Dims = (), keepdim: bool = False):
     """The smallest element over `dim`. Elements that tie share the gradient evenly."""
-    return input.min(not_empty(input.shape, dim, "amin"), keepdims=keepdim)
+    return xp.minimum.reduce(input, not_empty(input.shape, dim, "amin"), keepdims=keepdim)
 
 
 def picked(g, indices, input_shape, dim, keepdim):
@@ -348,9 +351,13 @@ def _overload(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> 
     if dim is None:
         if keepdim:
             raise TypeError(f"{name}(): keepdim needs a dim; {name}() of everything is one number. Use a{name}.")
-        not_empty(input._array.shape, None, name)
-        return getattr(F, "a" + name)(input)
+        if not input._array.size:
+            not_empty(input._array.shape, None, name)
+        return _OF_ALL[name](input, (), False)
     return getattr(F, name)(input, as_index(dim, name), keepdim)
+
+
+_OF_ALL = {"max": amax.op.run, "min": amin.op.run}
 
 
 _MinMax = named_result("aminmax", ("min", "max"))

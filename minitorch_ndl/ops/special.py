@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import compiled
 from ..composite import composite
 from ..faces import FACES, F
 from ..op import op
@@ -18,7 +19,7 @@ from ..tensor import Tensor
 from . import special_tables as tables
 
 PI, ROOT_PI = math.pi, math.sqrt(math.pi)
-BLOCK = 1 << 16
+BLOCK = 120_000  # bytes: what is larger, glibc maps and unmaps each time
 
 
 def polynomial(xp: Any, x: Any, coefficients: Sequence[float]) -> Any:
@@ -58,9 +59,10 @@ def evaluate(xp: Any, function: Callable, x: Any, wide: bool = False) -> Any:
     """
     flat = x.reshape(-1)
     out = xp.empty(flat.shape, x.dtype)
-    for start in range(0, flat.size, BLOCK):
-        block = flat[start:start + BLOCK]
-        out[start:start + BLOCK] = function(xp, block.astype("float64", copy=False) if wide else single(block))
+    step = BLOCK // (8 if wide or x.itemsize == 8 else 4)
+    for start in range(0, flat.size, step):
+        block = flat[start:start + step]
+        out[start:start + step] = function(xp, block.astype("float64", copy=False) if wide else single(block))
     return out.reshape(x.shape)
 
 
@@ -141,7 +143,12 @@ def log_ndtr_of(xp: Any, x: Any) -> Any:
     return patch(out, x < -1, lambda t: xp.log(erfcx_of(xp, -t) * 0.5) - t * t, t)
 
 
-@op(input=lambda g, input: g * F.exp(-input * input) * (2 / ROOT_PI), promote="float", inplace=True,
+@compiled.formula("erf.backward")
+def _erf_gradient(g: Any, input: Any) -> Any:
+    return g * F.exp(-input * input) * (2 / ROOT_PI)
+
+
+@op(input=_erf_gradient, promote="float", inplace=True,
     on="torch method special")
 def erf(xp, input):
     """The error function: how likely a normal variable of variance 1/2 is to fall within [-x, x].
@@ -152,7 +159,12 @@ def erf(xp, input):
     return evaluate(xp, erf_of, input)
 
 
-@op(input=lambda g, input: g * F.exp(-input * input) * (-2 / ROOT_PI), promote="float", inplace=True,
+@compiled.formula("erfc.backward")
+def _erfc_gradient(g: Any, input: Any) -> Any:
+    return g * F.exp(-input * input) * (-2 / ROOT_PI)
+
+
+@op(input=_erfc_gradient, promote="float", inplace=True,
     on="torch method special")
 def erfc(xp, input):
     """1 - erf(x), accurate where that is tiny.

@@ -46,6 +46,8 @@ def _clamp_max(g, input, min, max):
 
 
 def _no_bool_clamp(args: Any) -> None:
+    if isinstance(args[0], Tensor) and args[0]._array.dtype.kind != "b":
+        return
     bools = [isinstance(x, bool) or (isinstance(x, Tensor) and x.dtype is dtypes.bool_) for x in args if x is not None]
     if all(bools) and not all(isinstance(x, Tensor) for x in args if x is not None):
         raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'. Convert it first: x.int().")
@@ -117,11 +119,11 @@ def lerp(xp, input, end, weight):
     """
     if input.dtype.kind != "f":
         raise errors.not_implemented("lerp", input)
-    gap, near = end - input, weight < 0.5  # from whichever end is nearer: exact at both
-    if near.all():
-        return input + gap * weight
-    far = end - gap * (1 - weight)
-    return choose(xp, near, input + gap * weight, far) if near.any() else far
+    gap, near = xp.subtract(end, input), weight < 0.5  # from whichever end is nearer: exact at both
+    if not weight.ndim and gap.ndim:
+        gap *= weight if near else weight - 1
+        return xp.add(input if near else end, gap, gap)
+    return choose(xp, near, input + gap * weight, end - gap * (1 - weight))
 
 
 @op(input=lambda g: g,

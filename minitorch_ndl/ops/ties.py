@@ -22,10 +22,12 @@ def small(xp: Any, x: Any) -> bool:
 
 def tie(xp: Any, x: Any) -> bool:
     """Whether `x` is small and has equal elements (or NaN) along its last dimension."""
-    if not small(xp, x):
-        return False
-    x = xp.sort(x, -1)
-    return bool((x[..., 1:] == x[..., :-1]).any() or (x[..., -1] != x[..., -1]).any())
+    return small(xp, x) and tie_in_order(xp.sort(x, -1))
+
+
+def tie_in_order(x: Any) -> bool:
+    """The same for elements in order. (NaN is not larger than anything.)"""
+    return not (x[..., 1:] > x[..., :-1]).all()
 
 
 def by_rows(xp: Any, x: Any, count: int, choose: Callable[[Sequence, list[int]], list[int]]) -> Any:

@@ -6,30 +6,33 @@ LIMIT = 1.5  # times torch's time; what is slower needs a reason
 KINDS = [
     ("Passes over memory", "NumPy goes through memory once for each of its operations, torch once for all of them. Going "
      "through blocks that fit the cache was tried: the calls take back what the cache gives. The compiled kernels of the "
-     "`fast` extra are the way past it",
-     "gelu selu celu elu smooth_l1_loss silu hardswish layer_norm sigmoid nan_to_num rsqrt lerp leaky_relu frac logit relu6 "
-     "softmax softplus hardsigmoid log_softmax hardtanh cross_entropy addcmul clamp binary_cross_entropy mish logsigmoid "
-     "logaddexp mse_loss l1_loss var std norm normalize sinc tanhshrink softsign xlogy logsumexp nansum"),
-    ("NumPy's own loop is slow", "it takes one element after the other, where torch's takes eight or sixteen at once",
-     "fmod remainder sign copysign reciprocal hypot"),
-    ("Running sums and products", "the same, as each element waits for the one before; longer sums are made with a triangle "
-     "of ones instead", "cumsum cumprod"),
-    ("Products", "the same; halves are multiplied until few are left", "prod"),
-    ("Sums", "made by BLAS, as products with ones in blocks of 512: ahead of NumPy's sum while the array is in the cache, "
-     "behind it, and behind torch's, when it comes from memory", "sum mean"),
+     "`fast` extra, where there is one, go through once; at a thousand elements, calling one costs what is left",
+     "gelu selu celu elu smooth_l1_loss silu hardswish layer_norm sigmoid nan_to_num rsqrt lerp leaky_relu frac logit sign "
+     "softmax softplus hardsigmoid log_softmax cross_entropy addcmul binary_cross_entropy mish logsigmoid abs "
+     "logaddexp mse_loss l1_loss var std norm normalize sinc tanhshrink softsign xlogy logsumexp hypot"),
+    ("NumPy's own loop is slow", "its `clip` takes twice the time of a sum; of the others, it takes one element after the "
+     "other, where torch's takes eight or sixteen at once; fmod and remainder go through double precision, which is several "
+     "times as fast", "fmod remainder copysign reciprocal relu6 hardtanh clamp"),
+    ("Running sums and products", "NumPy takes several times what it takes an element to wait for the one before; longer "
+     "sums are made with a triangle of ones instead", "cumsum cumprod"),
+    ("Products", "NumPy multiplies one after the other along a row; rows are multiplied side by side, or halves with halves, "
+     "until few are left: that is more passes", "prod"),
+    ("Sums and extremes", "a sum is a product with ones, in blocks of some 512, made by BLAS: as fast as torch's, but for the "
+     "five or six calls that set it up, which show as long as the sum itself takes five microseconds",
+     "sum mean nansum amax amin"),
     ("A row or a column for all", "NumPy starts an inner loop for each row", "add_row add_column"),
-    ("Special functions", "polynomials in our own NumPy code, a pass for each power",
+    ("Special functions", "polynomials in our own NumPy code, two passes for each power (compiled: erf, erfc and erfinv)",
      "erf erfc erfinv lgamma digamma"),
     ("Indices", "NumPy's fancy indexing wants an index for each dimension, and adds up at indices one by one",
      "gather scatter_add index_select"),
     ("Order", "NumPy has no operation that gives values and places at once", "topk median sort max_dim_0 max_dim_1"),
-    ("Copies", "a NumPy call for each piece (`tril`: for each row); backwards, NumPy copies element by element",
+    ("Copies", "a NumPy call for each piece (`tril`: a mask, made anew each time); backwards, NumPy copies element by element",
      "tril flip roll cat stack repeat transpose_copy"),
     ("Random numbers", "torch's own stream of numbers has to be followed, in NumPy", "randn"),
 ]
-LARGE, SMALL = ("Sums", "Products", "A row or a column for all"), 1_000  # small ones are plain calls
+LARGE, SMALL = ("Sums and extremes", "Products", "A row or a column for all"), 1_000  # small ones are plain calls
 CALLS = ("Calls", f"at {SMALL:,} elements and fewer: a microsecond of Python around NumPy's half, more where an operation has "
-         f"options to look at, or several NumPy calls to make")
+         f"options to look at, numbers beside its tensors to convert, or several NumPy calls to make")
 UNKNOWN = ("Not looked into", "no reason is known yet")
 
 

@@ -37,7 +37,7 @@ def worst(actual, expected):
 
 @pytest.mark.parametrize("name, reference, x, limit", [
     ("exp", np.exp, np.concatenate([ANY, USUAL]), 1.1), ("expm1", np.expm1, np.concatenate([ANY, USUAL]), 1.6),
-    ("log1p", np.log1p, UNIT, 1.6), ("tanh", np.tanh, np.concatenate([ANY, USUAL]), 5),
+    ("log1p", np.log1p, UNIT, 1.6), ("log", np.log, np.concatenate([ANY, abs(USUAL)]), 1.6), ("tanh", np.tanh, np.concatenate([ANY, USUAL]), 5),
     ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), USUAL[~(USUAL < -87)], 2.5),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_single_precision(name, reference, x, limit):

@@ -308,7 +308,8 @@ def test_division_of_large_arrays(name):
         if special:
             x[3, :4], y[5, :3] = (np.nan, np.inf, -np.inf, 0), (np.nan, np.inf, 0)
         same(lambda m, x, y: getattr(m, name)(x, y), x, y, grad=False)
-        same(lambda m, x: getattr(m, name)(x, -1.25), x, grad=False)
+        for number in (-1.25, float("inf"), -float("inf")):
+            same(lambda m, x: getattr(m, name)(x, number), x, grad=False)
 
 
 @pytest.mark.parametrize("name", ["logaddexp", "logaddexp2", "xlogy", "hypot", "atan2"])

@@ -55,14 +55,17 @@ def linear(xp, input, weight, bias=None):
     """
     if weight.ndim not in (1, 2) or not input.ndim or input.shape[-1] != weight.shape[-1]:
         raise _mismatch(input.shape, weight.shape)
-    rows, features = input.size // (input.shape[-1] or 1), weight.shape[0]
-    if weight.ndim == 1:
-        out = product(xp, input, weight)
-    elif 1 < rows * 2 <= features and input.dtype.char in "fd":
-        # BLAS is slow with a transposed right side and few rows; the other way round it has many
-        out = xp.ascontiguousarray(weight.dot(_matrix(input).T).T).reshape((*input.shape[:-1], features))
-    else:
+    if weight.ndim == 1 or input.dtype.char not in "fd":
         out = product(xp, input, weight.T)
+    else:
+        x = input if input.ndim == 2 else _matrix(input)
+        if 1 < len(x) * 2 <= len(weight):
+            # BLAS is slow with a transposed right side and few rows; the other way round it has many
+            out = xp.ascontiguousarray(weight.dot(x.T).T)
+        else:
+            out = x.dot(weight.T)
+        if x is not input:
+            out = out.reshape((*input.shape[:-1], len(weight)))
     if bias is not None:
         if out.ndim == 0:
             return out + bias

@@ -59,8 +59,9 @@ def linear(xp, input, weight, bias=None):
         out = product(xp, input, weight.T)
     else:
         x = input if input.ndim == 2 else _matrix(input)
-        if 1 < len(x) * 2 <= len(weight):
-            # BLAS is slow with a transposed right side and few rows; the other way round it has many
+        if 1 < len(x) <= len(weight) and len(x)**2 <= 16 * x.shape[1]:
+            # BLAS is slow with a transposed right side and few rows. The other way round it has more of them, and what
+            # that saves is worth turning the result, unless rows are short (the limit is where both take the same time).
             out = xp.ascontiguousarray(weight.dot(x.T).T)
         else:
             out = x.dot(weight.T)

@@ -158,20 +158,21 @@ def _fit(a: tuple, b: tuple) -> bool:
 
 
 def dtypes_differ(op: str, arrays: list[tuple[str, Any]]) -> RuntimeError:
+    arrays = arrays[:2] if op == "convolution" else arrays  # its bias has been looked at
     given = [(n, a) for n, v in arrays if v is not None for a in (v if isinstance(v, list) else [v])]
     found = ", ".join(f"{n} is {a.dtype}" for n, a in given)
     one, other = given[0][1].dtype, next(a.dtype for _, a in given if a.dtype != given[0][1].dtype)
     c_one, c_other = (_CNAMES.get(str(dtype), str(dtype)) for dtype in (one, other))
     if op == "linear" and len(given) == 3:
         what = f"mat1 and mat2 must have the same dtype, but got {_title(one)} and {_title(other)}"
-    elif op == "convolve":
+    elif op == "convolution":
         what = f"Input type ({c_one}) and weight type ({c_other}) should be the same"
     else:
         what = f"expected m1 and m2 to have the same dtype, but got: {c_one} != {c_other}"
     kinds = {str(one), str(other)}
     fix = ("; data from NumPy is often float64" if "float64" in kinds else
            "; an image's bytes become numbers from 0 to 1 by x.float() / 255" if "uint8" in kinds else "")
-    return RuntimeError(f"{what} ({'conv' if op == 'convolve' else op}: {found}). Convert one of them, for example with "
+    return RuntimeError(f"{what} ({'conv' if op == 'convolution' else op}: {found}). Convert one of them, for example with "
                         f".float() or .to(other.dtype){fix}.")
 
 

@@ -66,8 +66,8 @@ def layering(op: Op) -> Callable:
             if value is None and optional:
                 continue
             if not isinstance(value, Tensor):
-                if lifted and type(value) is float and x is not None and dtype.kind == "f":
-                    values[i] = number_array(value, dtype)
+                if lifted and type(value) is float and x is not None and x.dtype.kind == "f":
+                    values[i] = number_array(value, x.dtype)
                     continue
                 return dispatch(op, args)
             values[i] = array = value._array

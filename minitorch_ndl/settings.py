@@ -13,7 +13,7 @@ from . import backend
 from .compiled import threads
 
 _state: dict[str, Any] = {"interop": None, "precision": "highest", "deterministic": False,
-                          "warn_only": False, "limit": None}
+                          "warn_only": False}
 
 
 # --- threads ----------------------------------------------------------------------------------------------------------
@@ -28,12 +28,7 @@ def get_num_threads() -> int:
 def set_num_threads(int: int) -> None:
     """Let matrix products and compiled kernels use so many threads. It takes effect where the package threadpoolctl is
     installed; otherwise set OMP_NUM_THREADS before the program starts."""
-    threads.limit = _positive("set_num_threads", int)
-    try:
-        import threadpoolctl
-    except ImportError:
-        return
-    _state["limit"] = threadpoolctl.threadpool_limits(int)
+    threads.allow(_positive("set_num_threads", int))
 
 
 def get_num_interop_threads() -> int:

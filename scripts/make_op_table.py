@@ -53,7 +53,7 @@ def public():
 def source_of(function):
     """A gradient formula as it stands in the source: an expression; None if it takes several statements."""
     if function.__name__ != "<lambda>":
-        source = textwrap.dedent(inspect.getsource(function))
+        source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
         (made,) = ast.parse(source).body
         statements = made.body[ast.get_docstring(made) is not None:]
         if len(statements) == 1 and isinstance(statements[0], ast.Return):
@@ -71,7 +71,7 @@ def formula(function):
 def link(function):
     """The name of a function, leading to its source. One that another function made leads to that."""
     name = function.__qualname__.split(".<locals>")[0]
-    file = Path(inspect.getsourcefile(function)).relative_to(PAGE.parents[1]).as_posix()
+    file = Path(inspect.getsourcefile(inspect.unwrap(function))).relative_to(PAGE.parents[1]).as_posix()
     return f"[{code(name + '()')}](../{file}#{name})"
 
 

@@ -30,17 +30,22 @@ import numpy
 _MODULES = {
     "activation": "gelu gelu.backward",
     "attention": "attend.exponentials attend.slopes",
+    "conv": "convolution convolution.backward convolve convolve_input convolve_weight",
     "elementwise": "sigmoid silu scaled_elu softplus mish hardswish hardsigmoid hardtanh leaky_relu logsigmoid bowl "
                    "erf erfc erfinv rsqrt sign nan_to_num fmod remainder hypot logaddexp addcmul lerp",
     "slopes": "sigmoid.backward tanh.backward silu.backward scaled_elu.backward softplus.backward mish.backward "
               "hardswish.backward hardsigmoid.backward hardtanh.backward leaky_relu.backward relu.backward "
               "logsigmoid.backward abs.backward bowl.backward erf.backward erfc.backward rsqrt.backward",
     "norm": "standardize standardize.backward",
+    "patches": "add_patches",
     "places": "gather add_along add_rows",
     "scan": "cumsum cumsum_back cumprod prod",
     "softmax": "softmax softmax.backward log_softmax log_softmax.backward "
                "cross_entropy_of_labels cross_entropy_of_labels.backward",
     "optim": "adam descend moving",
+    "pool": "max_of_windows max_of_windows.backward",
+    "recurrent": "recurrent.added lstm.steps lstm.steps.backward lstm.step lstm.step.backward "
+                 "gru.steps gru.steps.backward gru.step gru.step.backward",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 _twins: dict[str, Callable] = {}

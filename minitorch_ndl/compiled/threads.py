@@ -10,19 +10,33 @@ import contextvars
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-limit: int | None = None  # what `set_num_threads` said
+IDLE = 0.5  # seconds
+
+_limit: int | None = None  # what `set_num_threads` said
 _busy = threading.Lock()
+_held: list[int] | None = None  # how many threads the matrix libraries had, while they are kept to one
+_last = 0.0  # when somebody last wanted them to be
 
 
 def available() -> int:
     """How many threads may run."""
-    if limit is not None:
-        return limit
+    if _limit is not None:
+        return _limit
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdigit() and int(asked) else processors()
+
+
+def allow(count: int) -> None:
+    """Let so many threads run."""
+    global _limit, _held
+    with _busy:
+        _limit, _held = count, None
+        for library in _blas() or ():
+            library.set_num_threads(count)
 
 
 def processors() -> int:
@@ -30,9 +44,15 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def each(parts: int, work: Callable[[int], Any]) -> list[Any]:
-    """The results of work(0), ..., work(parts - 1), some of them at the same time."""
-    threads = min(available(), parts)
+def each(parts: int, work: Callable[[int], Any], pays: bool = True, keep: bool = False) -> list[Any]:
+    """The results of work(0), ..., work(parts - 1), some of them at the same time, if it `pays`: to call another thread
+    costs about a tenth of a millisecond.
+
+    keep  leave BLAS at one thread until nobody has asked for that for half a second. Its idle threads spin for a tenth of
+          a second after each product, on the processors that the next parts need: who does most of a program's work
+          here is faster without them.
+    """
+    threads = min(available(), parts) if pays else 1
     blas = _blas() if threads > 1 else None
     if blas is None or not _busy.acquire(blocking=False):  # another thread is at it: the processors are taken
         return [work(i) for i in range(parts)]
@@ -49,14 +69,50 @@ def each(parts: int, work: Callable[[int], Any]) -> list[Any]:
             library.set_num_threads(1)
         # With the caller's context: NumPy is to be as silent there.
         others = [_pool(os.getpid()).submit(contextvars.copy_context().run, run) for _ in range(threads - 1)]
-        run()
+        try:
+            run()
+        finally:
+            for other in others:
+                other.exception()  # when it has finished
         for other in others:
             other.result()
     finally:
-        for library, count in zip(blas, before, strict=True):
-            library.set_num_threads(count)
+        if keep:
+            _hold(before)
+        else:
+            for library, count in zip(blas, before, strict=True):
+                library.set_num_threads(count)
         _busy.release()
     return results
+
+
+def _hold(before: list[int]) -> None:
+    """Leave BLAS at one thread for a while."""
+    global _held, _last
+    _last = time.monotonic()
+    if _held is None:
+        _held = before
+        _look_later()
+
+
+def _look_later() -> None:
+    timer = threading.Timer(IDLE, _let_go)
+    timer.daemon = True
+    timer.start()
+
+
+def _let_go() -> None:
+    """Give BLAS its threads back, unless they have been in the way a moment ago."""
+    global _held
+    with _busy:
+        if _held is None:
+            return
+        if time.monotonic() - _last < IDLE:
+            _look_later()
+            return
+        for library, count in zip(_blas() or (), _held, strict=True):
+            library.set_num_threads(count)
+        _held = None
 
 
 @functools.cache

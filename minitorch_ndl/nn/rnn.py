@@ -6,16 +6,8 @@ import math
 import warnings
 from typing import Any
 
-from ..ops.recurrent import (
-    gru,
-    gru_cell,
-    lstm,
-    lstm_cell,
-    rnn_relu,
-    rnn_relu_cell,
-    rnn_tanh,
-    rnn_tanh_cell,
-)
+from ..ops.cells import gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell
+from ..ops.recurrent import gru, lstm, rnn_relu, rnn_tanh
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -23,6 +15,7 @@ from .parameter import Parameter, unset
 from .utils.rnn import PackedSequence
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+_WEIGHTS = dict.fromkeys(("weight_ih", "weight_hh", "bias_ih", "bias_hh"))  # of a cell
 _FUNCTIONS = {"LSTM": lstm, "GRU": gru, "RNN_TANH": rnn_tanh, "RNN_RELU": rnn_relu}
 
 
@@ -257,26 +250,36 @@ class RNNCellBase(Module):
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 
-    def _step(self, function: Any, input: Tensor, states: tuple | None, names: tuple) -> list[Tensor]:
+    def _step(self, function: Any, input: Tensor, states: tuple | None, names: tuple) -> tuple[Tensor, ...]:
         """The next states, by a function such as `lstm_cell`."""
+        batched = input.ndim == 2
+        if not batched or states is None or len(states) != len(names) or any(s.ndim != 2 for s in states):
+            input, states = self._as_batch(input, states, names)
+        own = self._parameters
+        if own.keys() >= _WEIGHTS.keys():  # without `__getattr__`, which Python asks last
+            weights = own["weight_ih"], own["weight_hh"], own["bias_ih"], own["bias_hh"]
+        else:
+            weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        new = function(input, states, *weights) if len(states) > 1 else (function(input, states[0], *weights),)
+        return new if batched else tuple([s.squeeze(0) for s in new])
+
+    def _as_batch(self, input: Tensor, states: tuple | None, names: tuple) -> tuple[Tensor, tuple]:
+        """A single input and its states as a batch of one; states that were left out as zeros."""
         kind = type(self).__name__
         if input.dim() not in (1, 2):
             raise ValueError(f"{kind}: Expected input to be 1D or 2D, got {input.dim()}D instead")
         batched = input.dim() == 2
         x = input if batched else input.unsqueeze(0)
         if states is None:
-            states = (x.new_zeros(x.shape[0], self.hidden_size),) * len(names)
-        else:
-            for name, state in zip(names, states, strict=True):
-                if state.dim() not in (1, 2):
-                    raise ValueError(f"{kind}: Expected {name} to be 1D or 2D, got {state.dim()}D instead")
-            states = tuple(s if batched else s.unsqueeze(0) for s in states)
-            if any(s.dim() != 2 for s in states):
-                raise RuntimeError(f"{kind}: the input {tuple(input.shape)} and the state "
-                                   f"{tuple(states[0].shape)} must both have a batch dimension, or neither")
-        out = function(x, states if len(states) > 1 else states[0], self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        new = out if isinstance(out, tuple) else (out,)
-        return [s if batched else s.squeeze(0) for s in new]
+            return x, (x.new_zeros(x.shape[0], self.hidden_size),) * len(names)
+        for name, state in zip(names, states, strict=True):
+            if state.dim() not in (1, 2):
+                raise ValueError(f"{kind}: Expected {name} to be 1D or 2D, got {state.dim()}D instead")
+        states = tuple(s if batched else s.unsqueeze(0) for s in states)
+        if any(s.dim() != 2 for s in states):
+            raise RuntimeError(f"{kind}: the input {tuple(input.shape)} and the state {tuple(states[0].shape)} must both "
+                               f"have a batch dimension, or neither")
+        return x, states
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias is True else f", bias={self.bias}")
@@ -320,7 +323,7 @@ class LSTMCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, ...]:
-        return tuple(self._step(lstm_cell, input, None if hx is None else tuple(hx), ("hx[0]", "hx[1]")))
+        return self._step(lstm_cell, input, None if hx is None else tuple(hx), ("hx[0]", "hx[1]"))
 
 
 class GRUCell(RNNCellBase):

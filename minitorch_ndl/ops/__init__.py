@@ -11,8 +11,8 @@ FAMILIES = (
     "randoms", "unary", "binary", "ternary", "compare", "special", "exotic", "activation", "reduce", "scan", "order", "join",
     "gather", "combine", "search", "matmul", "einsum", "affine", "solve", "decompositions", "magnitude", "linalg",
     "dropout", "loss", "loss_margin", "loss_ctc", "embedding", "embedding_bag", "pad", "conv", "pool", "pool_adaptive", "norm",
-    "attention", "recurrent", "resample", "grid", "patches", "distance", "windows", "sundries", "unsupported", "sparse",
-    "protocol",
+    "attention", "recurrent", "cells", "resample", "grid", "patches", "distance", "windows", "sundries", "unsupported",
+    "sparse", "protocol",
 )
 
 _collects = gc.isenabled()

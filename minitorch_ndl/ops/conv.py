@@ -6,18 +6,26 @@ Three maps, each linear in both of its arguments, and each other's derivatives:
     convolve_input    (output, weight)   -> input     the gradient of the first by its input: the transposed convolution
     convolve_weight   (input, output)    -> weight    the gradient of the first by its weight
 
-Each lays the patches that the kernel sees side by side as columns, and is then one matrix product per image.
+Each lays the patches that the kernel sees side by side as columns, and is then one matrix product per image. A layer's
+convolution adds a bias, and computes its gradients together: `convolution`.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy
+
+from .. import compiled
+from ..compiled.threads import each
 from ..composite import composite
 from ..faces import F
+from ..fused import fused
 from ..op import op
+from ..sums import total
 from ..tensor import Tensor
 
 Ints = tuple  # one number for each spatial dimension
@@ -52,10 +60,24 @@ def _cut(x: Any, shape: Ints) -> Any:
     return x if tuple(x.shape) == tuple(shape) else x[tuple(slice(n) for n in shape)]
 
 
-def _chunks(n: int, columns: int) -> Any:
-    """Slices of images whose columns fit into the cache together."""
+@compiled.twinned("add_patches")
+def add_patches(xp: Any, columns: Any, target: Any, stride: Ints, dilation: Ints) -> None:
+    """Add what overlapping patches, (N, C, *kernel, *out), hold of each element to that element of (N, C, *size)."""
+    dims = len(stride)
+    kernel, out = columns.shape[2:2 + dims], columns.shape[2 + dims:]
+    for at in itertools.product(*map(range, kernel)):
+        where = tuple(slice(i * d, i * d + (m - 1) * s + 1, s) for i, d, m, s in zip(at, dilation, out, stride, strict=True))
+        target[(slice(None), slice(None), *where)] += columns[(slice(None), slice(None), *at)]
+
+
+def _share_out(xp: Any, n: int, columns: int, products: int, work: Callable[[list[slice]], Any], most: int = 16) -> list[Any]:
+    """What `work` makes of each share of the images: slices of as many as have columns that fit into the cache together.
+    All of it is so many products: on several threads, if that pays."""
     step = max(1, _COLUMNS // max(columns, 1))
-    return [slice(i, min(i + step, n)) for i in range(0, n, step)]
+    parts = [slice(i, min(i + step, n)) for i in range(0, n, step)]
+    count = min(most, len(parts))
+    return each(count, lambda i: work(parts[len(parts) * i // count:len(parts) * (i + 1) // count]),
+                pays=products > 1 << 25 and xp is numpy, keep=True)
 
 
 @op(input=lambda g, weight, input_shape, stride, padding, dilation, groups: F.convolve_input(
@@ -72,8 +94,12 @@ def convolve(xp, input, weight, stride: Ints, padding: Ints, dilation: Ints, gro
     patches = _patches(xp, x, kernel, size, stride, dilation, groups)
     w = weight.reshape(groups, o // groups, rows)
     out = xp.empty((n, groups, o // groups, places), input.dtype)
-    for part in _chunks(n, groups * rows * places):
-        xp.matmul(w, patches[part].reshape(-1, groups, rows, places), out=out[part])
+
+    def work(parts):
+        for part in parts:
+            xp.matmul(w, patches[part].reshape(-1, groups, rows, places), out=out[part])
+
+    _share_out(xp, n, groups * rows * places, out.size * rows, work)
     return out.reshape(n, o, *size)
 
 
@@ -90,13 +116,13 @@ def convolve_input(xp, input, weight, size: Ints, stride: Ints, padding: Ints, d
     w = weight.reshape(groups, o // groups, rows).swapaxes(1, 2)
     g = input.reshape(n, groups, o // groups, places)
     full = xp.zeros((n, c, *(s + 2 * p for s, p in zip(size, padding, strict=True))), input.dtype)
-    for part in _chunks(n, groups * rows * places):
-        columns = xp.matmul(w, g[part]).reshape(-1, c, *kernel, *out_size)
-        target = full[part]
-        for at in itertools.product(*map(range, kernel)):  # add up what overlapping patches sent back
-            where = tuple(slice(i * d, i * d + (m - 1) * s + 1, s)
-                          for i, d, m, s in zip(at, dilation, out_size, stride, strict=True))
-            target[(slice(None), slice(None), *where)] += columns[(slice(None), slice(None), *at)]
+
+    def work(parts):
+        for part in parts:
+            columns = xp.matmul(w, g[part]).reshape(-1, c, *kernel, *out_size)
+            add_patches(xp, columns, full[part], stride, dilation)
+
+    _share_out(xp, n, groups * rows * places, g.size * rows, work)
     inner = tuple(slice(p, p + s) for p, s in zip(padding, size, strict=True))
     return full[(slice(None), slice(None), *inner)] if any(padding) else full
 
@@ -114,11 +140,45 @@ def convolve_weight(xp, input, other, kernel: Ints, stride: Ints, padding: Ints,
     rows, places = c * math.prod(kernel), math.prod(size)
     patches = _patches(xp, x, kernel, size, stride, dilation, groups)
     g = other.reshape(n, groups, o // groups, places)
-    total = xp.zeros((groups, o // groups, rows), input.dtype)
-    for part in _chunks(n, groups * rows * places):
-        columns = patches[part].reshape(-1, groups, rows, places)
-        total += xp.matmul(g[part], columns.swapaxes(2, 3)).sum(0)
-    return total.reshape(o, c, *kernel)
+
+    def work(parts):
+        out = xp.zeros((groups, o // groups, rows), input.dtype)
+        for part in parts:
+            columns = patches[part].reshape(-1, groups, rows, places)
+            if rows > max(64, 4 * (o // groups)):  # BLAS is slow if it has to turn round the longer one
+                out += xp.matmul(columns, xp.ascontiguousarray(g[part].swapaxes(2, 3))).sum(0).swapaxes(1, 2)
+            else:
+                out += xp.matmul(g[part], columns.swapaxes(2, 3)).sum(0)
+        return out
+
+    most = min(max(2, (1 << 22) // max(o * rows, 1)), 16)  # of what each adds up, not too much in memory at a time
+    out = xp.zeros((groups, o // groups, rows), input.dtype)
+    for share in _share_out(xp, n, groups * rows * places, g.size * rows, work, most):
+        out += share
+    return out.reshape(o, c, *kernel)
+
+
+def _convolved(input, weight, bias=None, stride=(), padding=(), dilation=(), groups=1):
+    out = F.convolve(input, weight, stride, padding, dilation, groups)
+    return out if bias is None else out + bias.reshape(-1, *(1,) * len(stride))
+
+
+@fused(reference=_convolved, on="", promote="same", broadcasts=False)
+class convolution:
+    """input (N, C, *S), weight (O, C/groups, *K), bias (O) or None -> (N, O, *out)."""
+
+    def forward(xp, input, weight, bias=None, stride: Ints = (), padding: Ints = (), dilation: Ints = (), groups: int = 1):
+        out = convolve.op.kernel(xp, input, weight, stride, padding, dilation, groups)
+        if bias is not None:
+            out += bias.reshape(-1, *(1,) * len(stride))
+        return out, input, weight, stride, padding, dilation, groups
+
+    def backward(xp, needs, g, input, weight, stride, padding, dilation, groups):
+        of_input, of_weight, of_bias = needs
+        rest = (stride, padding, dilation, groups)
+        return (convolve_input.op.kernel(xp, g, weight, input.shape[2:], *rest) if of_input else None,
+                convolve_weight.op.kernel(xp, input, g, weight.shape[2:], *rest) if of_weight else None,
+                total(xp, g, (0, *range(2, g.ndim))) if of_bias else None)
 
 
 # --- the public functions -------------------------------------------------------------------------------------------
@@ -174,13 +234,10 @@ def _checked(op: str, dims: int, input: Tensor, weight: Tensor, bias: Any, strid
     return x, single, stride, dilation
 
 
-def _with_bias(op: str, out: Tensor, bias: Any, single: bool) -> Tensor:
-    if bias is not None:
-        if bias.ndim != 1 or bias.shape[0] != out.shape[1]:
-            raise RuntimeError(f"Given weight, expected bias to be 1-dimensional with {out.shape[1]} elements, but got "
-                               f"bias of size {list(bias.shape)} instead ({op})")
-        out = out + bias.reshape(-1, *(1,) * (out.ndim - 2))
-    return out.squeeze(0) if single else out
+def _check_bias(op: str, bias: Any, channels: int) -> None:
+    if bias is not None and (bias.ndim != 1 or bias.shape[0] != channels):
+        raise RuntimeError(f"Given weight, expected bias to be 1-dimensional with {channels} elements, but got bias of size "
+                           f"{list(bias.shape)} instead ({op})")
 
 
 def _convolution(dims: int) -> None:
@@ -209,7 +266,9 @@ def _convolution(dims: int) -> None:
         if any(k > n for k, n in zip(seen, there, strict=True)):
             raise RuntimeError(f"Calculated padded input size per channel: ({' x '.join(map(str, there))}). Kernel size: "
                                f"({' x '.join(map(str, seen))}). Kernel size can't be greater than actual input size")
-        return _with_bias(name, F.convolve(x, weight, stride, padding, dilation, groups), bias, single)
+        _check_bias(name, bias, weight.shape[0])
+        out = F.convolution(x, weight, bias, stride, padding, dilation, groups)
+        return out.squeeze(0) if single else out
 
     conv.__name__ = conv.__qualname__ = name
     conv.__doc__ = (f"Convolution: input (N, C, {_SIZES[dims]}), weight (O, C/groups, *kernel), bias (O,) to "
@@ -233,7 +292,11 @@ def _convolution(dims: int) -> None:
         if min(size) < 1:
             raise RuntimeError(f"Given input size per channel: {list(x.shape[2:])}. Calculated output size per channel: "
                                f"{list(size)}. Output size is too small")
-        return _with_bias(name_t, F.convolve_input(x, weight, size, stride, padding, dilation, groups), bias, single)
+        _check_bias(name_t, bias, weight.shape[1] * groups)
+        out = F.convolve_input(x, weight, size, stride, padding, dilation, groups)
+        if bias is not None:
+            out = out + bias.reshape(-1, *(1,) * dims)
+        return out.squeeze(0) if single else out
 
     conv_transpose.__name__ = conv_transpose.__qualname__ = name_t
     conv_transpose.__doc__ = (f"Transposed convolution, the gradient of `conv{dims}d` by its input: input (N, C, "

@@ -6,7 +6,6 @@ https://pytorch.org/docs/stable/nn.functional.html#vision-functions
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..composite import composite
 from ..faces import F
 from ..op import op
 from ..tensor import Tensor
-from .conv import _out_size, _padded, _patches
+from .conv import _out_size, _padded, _patches, add_patches
 
 Ints = tuple  # one number for each spatial dimension
 
@@ -35,11 +34,8 @@ def blocks_back(xp, input, size: Ints, kernel: Ints, dilation: Ints, padding: In
     """Columns (N, C * kernel, places) put back where they came from, added where they overlap: (N, C, *size)."""
     out = _out_size(size, kernel, stride, padding, dilation)
     n, c = input.shape[0], input.shape[1] // math.prod(kernel)
-    columns = input.reshape(n, c, *kernel, *out)
     full = xp.zeros((n, c, *(s + 2 * p for s, p in zip(size, padding, strict=True))), input.dtype)
-    for at in itertools.product(*map(range, kernel)):
-        where = tuple(slice(i * d, i * d + (m - 1) * s + 1, s) for i, d, m, s in zip(at, dilation, out, stride, strict=True))
-        full[(..., *where)] += columns[(slice(None), slice(None), *at)]
+    add_patches(xp, input.reshape(n, c, *kernel, *out), full, stride, dilation)
     inner = full[(..., *(slice(p, p + s) for p, s in zip(padding, size, strict=True)))]
     return inner.copy() if any(padding) else full
 

@@ -11,7 +11,7 @@ import itertools
 import math
 from typing import Any, NamedTuple
 
-from .. import errors
+from .. import compiled, errors
 from ..autograd.grad_mode import mode
 from ..composite import composite
 from ..faces import F
@@ -73,8 +73,12 @@ def max_values(xp, input, windows: object):
     return input
 
 
-@op(input=lambda g, which, windows: F.planes_put(g, F.places(which, windows), windows.size, windows.overlap()),
-    on="", out=False, outputs=("values", "which"))
+@compiled.formula("max_of_windows.backward")
+def _max_gradient(g: Any, which: Any, windows: Windows) -> Any:
+    return F.planes_put(g, F.places(which, windows), windows.size, windows.overlap())
+
+
+@op(input=_max_gradient, on="", out=False, outputs=("values", "which"))
 def max_of_windows(xp, input, windows: object):
     """`max_values`, and which tap of the window found each, counted from the last one back, from 1 on."""
     values = max_values.op.kernel(xp, input, windows)

@@ -1,4 +1,4 @@
-"""Recurrent layers: one operation runs one layer over a whole sequence, in one direction.
+"""Recurrent layers: one operation runs one layer over a whole sequence, in one direction. (A step by itself: `cells`.)
 
 Rows of several sequences lie in memory step by step, as in a PackedSequence: `sizes` says how many sequences each step
 has, never more than the step before, so that step t's rows belong to the first sizes[t] sequences. What doesn't depend
@@ -8,11 +8,13 @@ computed for all steps at once; a step itself is one small product and a few fun
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from ..composite import composite, face
+from ..compiled import twinned
+from ..composite import face
 from ..faces import F
 from ..fused import fused
 from ..sums import total
@@ -45,9 +47,14 @@ def _projected(xp: Any, input: Any, weight: Any, *biases: Any) -> Any:
     return out
 
 
+def _by_gate(xp: Any, input: Any, weight: Any, gates: int) -> Any:
+    """The same as (gates, rows, n): several products of n columns beat one of all the columns."""
+    return xp.matmul(input, weight.reshape(gates, -1, weight.shape[1]).mT)
+
+
 def _right_side(xp: Any, weight: Any, times: int) -> Any:
     """The transpose of a weight, to be the right side of many products: BLAS is slow with few rows and a transposed one."""
-    return xp.ascontiguousarray(weight.T) if times > 2 else weight.T
+    return xp.ascontiguousarray(weight.mT) if times > 2 else weight.mT
 
 
 def _ends(xp: Any, needs: Any, of_gates: Any, input: Any, weight: Any) -> list:
@@ -120,59 +127,90 @@ def _gru(input, h, w_ih, w_hh, b_ih=None, b_hh=None, sizes=(), reverse=False):
     return _unrolled(step, input, [h], sizes, reverse)
 
 
+def _gru_values(xp: Any, gates: Any, from_h: Any, h: Any) -> Any:
+    """Turn the gates' arguments into their values; new's still lacks what comes from h. Gives the next h."""
+    both, new = gates[:2], gates[2]
+    both *= 0.5  # sigmoid(x) = (1 + tanh(x / 2)) / 2: tanh is quick, and cannot overflow
+    xp.tanh(both, out=both)
+    both *= 0.5
+    both += 0.5
+    new += both[0] * from_h
+    xp.tanh(new, out=new)
+    out = h - new
+    out *= both[1]
+    out += new
+    return out
+
+
+def _gru_slopes(xp: Any, gates: Any, from_h: Any, h: Any, of_h: Any, out: Any) -> None:
+    """The gradients of the arguments of reset and update, and of both parts of new's: from h, and from the input. That of
+    the next h becomes what of the former one's goes through no gate."""
+    r, z, new = gates
+    xp.multiply(1 - z, 1 - new * new, out=out[3])
+    out[3] *= of_h
+    xp.multiply(out[3], r, out=out[2])
+    xp.multiply(out[2], from_h, out=out[0])
+    out[0] *= 1 - r
+    of_h *= z
+    xp.multiply(h - new, of_h, out=out[1])
+    out[1] *= 1 - z
+
+
+@twinned("gru.steps")
+def _gru_steps(xp: Any, gates: Any, b_ih: Any, b_hh: Any, h: Any, w_hh: Any, steps: Any) -> tuple:
+    """Turn the gates' arguments, the input's part of them, into their values, and the state into the last one. Gives, for
+    each row, the output, the h before, and what this added to the argument of new."""
+    rows, n = gates.shape[1:]
+    out, before, from_h = (xp.empty((rows, n), gates.dtype) for _ in range(3))
+    if b_ih is not None:
+        gates += b_ih.reshape(3, 1, n)
+    if b_hh is not None:
+        gates[:2] += b_hh[:2 * n].reshape(2, 1, n)
+    w = _right_side(xp, w_hh.reshape(3, n, n), len(steps))
+    for start, stop in steps:
+        last, step, inner = h[:stop - start], gates[:, start:stop], from_h[start:stop]
+        before[start:stop] = last
+        product = xp.matmul(last, w)
+        step[:2] += product[:2]
+        inner[...] = product[2]
+        if b_hh is not None:
+            inner += b_hh[2 * n:]
+        last[...] = _gru_values(xp, step, inner, last)
+        out[start:stop] = last
+    return out, before, from_h
+
+
+@twinned("gru.steps.backward")
+def _gru_steps_backward(xp: Any, of_out: Any, of_h: Any, gates: Any, before: Any, from_h: Any, w_hh: Any, steps: Any) -> Any:
+    """What `_gru_slopes` says, as (rows, 4, n). The gradient of the last state becomes that of the first one."""
+    rows, n = from_h.shape
+    of_gates, w = xp.empty((rows, 4, n), gates.dtype), w_hh.reshape(3, n, n)
+    room = xp.empty((4, *of_h.shape), gates.dtype)
+    for start, stop in reversed(steps):
+        of_last, step = of_h[:stop - start], room[:, :stop - start]
+        of_last += of_out[start:stop]
+        _gru_slopes(xp, gates[:, start:stop], from_h[start:stop], before[start:stop], of_last, step)
+        of_gates[start:stop] = step.swapaxes(0, 1)
+        of_last += xp.matmul(step[:3], w).sum(0)
+    return of_gates
+
+
 @fused(reference=_gru, on="", outputs=("output", "h_n"), promote="same", broadcasts=False)
 class gru_layer:
     """Gates reset, update and new (w_ih and w_hh have their rows in this order): h = (1 - z) * new + z * h."""
 
     def forward(xp, input, h, w_ih, w_hh, b_ih=None, b_hh=None, sizes: tuple = (), reverse: bool = False):
-        n = w_hh.shape[1]
-        gates = _projected(xp, input, w_ih, b_ih)
-        if b_hh is not None:
-            gates[:, :2 * n] += b_hh[:2 * n]
-        h, rows = h.copy(), len(gates)
-        out, before, from_h = (xp.empty((rows, n), gates.dtype) for _ in range(3))
-        w = _right_side(xp, w_hh, len(sizes))
-        for start, stop in _steps(sizes, reverse):
-            last, step, result, inner = h[:stop - start], gates[start:stop], out[start:stop], from_h[start:stop]
-            before[start:stop] = last
-            product = xp.matmul(last, w)
-            both, new = step[:, :2 * n], step[:, 2 * n:]
-            both += product[:, :2 * n]
-            both *= 0.5  # sigmoid(x) = (1 + tanh(x / 2)) / 2: tanh is quick, and cannot overflow
-            xp.tanh(both, out=both)
-            both *= 0.5
-            both += 0.5
-            inner[...] = product[:, 2 * n:]
-            if b_hh is not None:
-                inner += b_hh[2 * n:]
-            new += both[:, :n] * inner
-            xp.tanh(new, out=new)
-            xp.subtract(last, new, out=result)
-            result *= both[:, n:]
-            result += new
-            last[...] = result
-        return (out, h), input, before, gates, from_h, w_ih, w_hh, sizes, reverse
+        gates, h, steps = _by_gate(xp, input, w_ih, 3), h.copy(), _steps(sizes, reverse)
+        out, before, from_h = _gru_steps(xp, gates, b_ih, b_hh, h, w_hh, steps)
+        return (out, h), input, before, gates, from_h, w_ih, w_hh, steps
 
-    def backward(xp, needs, g, input, before, gates, from_h, w_ih, w_hh, sizes, reverse):
-        of_out, of_h = g[0], g[1].copy()
+    def backward(xp, needs, g, input, before, gates, from_h, w_ih, w_hh, steps):
+        of_h = g[1].copy()
+        by_gate = _gru_steps_backward(xp, g[0], of_h, gates, before, from_h, w_hh, steps)
         rows, n = from_h.shape
-        r, z, new = (gates[:, k * n:(k + 1) * n] for k in range(3))
-        # What each gate's argument does to the output; new's twice, for its part from h is multiplied by r.
-        slopes = xp.empty((rows, 4, n), gates.dtype)
-        slopes[:, 3] = (1 - z) * (1 - new * new)
-        slopes[:, 2] = slopes[:, 3] * r
-        slopes[:, 1] = (before - new) * (z * (1 - z))
-        slopes[:, 0] = slopes[:, 2] * from_h * (1 - r)
-        of_gates = slopes.reshape(rows, 4 * n)  # after its step, each row holds the gradients
-        for start, stop in reversed(_steps(sizes, reverse)):
-            of_last, step = of_h[:stop - start], slopes[start:stop]
-            of_last += of_out[start:stop]
-            step *= of_last[:, None]
-            of_last *= z[start:stop]
-            of_last += xp.matmul(of_gates[start:stop, :3 * n], w_hh)
-        of_gates = of_gates[:, :3 * n]
+        of_gates = by_gate[:, :3].copy().reshape(rows, 3 * n)  # BLAS takes rows without gaps
         _, of_hh, of_b_hh = _ends(xp, (False, needs[3], needs[5]), of_gates, before, w_hh)
-        slopes[:, 2] = slopes[:, 3]
+        of_gates[:, 2 * n:] = by_gate[:, 3]
         of_input, of_ih, of_b_ih = _ends(xp, (needs[0], needs[2], needs[4]), of_gates, input, w_ih)
         return of_input, of_h, of_ih, of_hh, of_b_ih, of_b_hh
 
@@ -191,77 +229,103 @@ def _lstm(input, h, c, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, sizes=(), re
     return _unrolled(step, input, [h, c], sizes, reverse)
 
 
+@functools.cache
+def _halves(xp: Any, dtype: Any) -> tuple:
+    """sigmoid(x) = (1 + tanh(x / 2)) / 2, so that one tanh serves all four gates: by what to multiply, and what to add."""
+    scale, shift = xp.full((4, 1, 1), 0.5, dtype), xp.full((4, 1, 1), 0.5, dtype)
+    scale[2], shift[2] = 1, 0
+    return scale, shift
+
+
+def _lstm_values(xp: Any, gates: Any, scale: Any, shift: Any, c: Any, tanh: Any) -> Any:
+    """Turn the gates' arguments, times `scale`, into their values, and c into the next one. Gives tanh of it, and h."""
+    xp.tanh(gates, out=gates)
+    gates *= scale
+    gates += shift
+    i, f, new, o = gates
+    c *= f
+    c += i * new
+    xp.tanh(c, out=tanh)
+    return o * tanh
+
+
+def _lstm_slopes(xp: Any, gates: Any, c: Any, tanh: Any, of_h: Any, of_c: Any) -> Any:
+    """The gradients of the gates' arguments. That of the next c becomes that of the one before, c."""
+    i, f, new, o = gates
+    of_c += of_h * (o * (1 - tanh * tanh))
+    out = 1 - gates
+    out *= gates
+    xp.subtract(1, new * new, out=out[2])
+    out[:3] *= of_c
+    out[0] *= new
+    out[1] *= c
+    out[2] *= i
+    out[3] *= tanh * of_h
+    of_c *= f
+    return out
+
+
+@twinned("lstm.steps")
+def _lstm_steps(xp: Any, gates: Any, biases: Any, h: Any, c: Any, w_hh: Any, w_hr: Any, steps: Any) -> tuple:
+    """Turn the gates' arguments, the input's part of them, into their values, and the states into the last ones. Gives, for
+    each row, the output, the h and the c before, and tanh of the new c."""
+    rows, n = gates.shape[1:]
+    scale, shift = _halves(xp, gates.dtype)
+    if biases:
+        gates += sum(biases[1:], biases[0]).reshape(4, 1, n)
+    gates *= scale
+    out, before_h = (xp.empty((rows, h.shape[1]), gates.dtype) for _ in range(2))
+    before_c, tanhs = (xp.empty((rows, n), gates.dtype) for _ in range(2))
+    w = w_hh.reshape(4, n, -1).mT.copy()  # see `_right_side`
+    w *= scale
+    for start, stop in steps:
+        last, cell, step = h[:stop - start], c[:stop - start], gates[:, start:stop]
+        before_h[start:stop], before_c[start:stop] = last, cell
+        step += xp.matmul(last, w)
+        result = _lstm_values(xp, step, scale, shift, cell, tanhs[start:stop])
+        last[...] = result if w_hr is None else xp.matmul(result, w_hr.T)
+        out[start:stop] = last
+    return out, before_h, before_c, tanhs
+
+
+@twinned("lstm.steps.backward")
+def _lstm_steps_backward(xp: Any, of_out: Any, of_h: Any, of_c: Any, gates: Any, before_c: Any, tanhs: Any, w_hh: Any,
+                         w_hr: Any, steps: Any) -> tuple:
+    """The gradients of the gates' arguments (rows, 4, n) and, if there is a w_hr, of h for each row; those of the last states
+    become those of the first ones."""
+    rows, n = tanhs.shape
+    of_gates, w = xp.empty((rows, 4, n), gates.dtype), w_hh.reshape(4, n, -1)
+    projected = None if w_hr is None else xp.empty((rows, of_h.shape[1]), gates.dtype)
+    for start, stop in reversed(steps):
+        of_last, of_cell = of_h[:stop - start], of_c[:stop - start]
+        of_last += of_out[start:stop]
+        of_full = of_last
+        if projected is not None:
+            projected[start:stop] = of_last
+            of_full = xp.matmul(of_last, w_hr)
+        step = _lstm_slopes(xp, gates[:, start:stop], before_c[start:stop], tanhs[start:stop], of_full, of_cell)
+        of_gates[start:stop] = step.swapaxes(0, 1)
+        xp.matmul(step, w).sum(0, out=of_last)
+    return of_gates, projected
+
+
 @fused(reference=_lstm, on="", outputs=("output", "h_n", "c_n"), promote="same", broadcasts=False)
 class lstm_layer:
     """Gates input, forget, new and output, in this order: c = f * c + i * new, h = o * tanh(c), times w_hr.T if given."""
 
     def forward(xp, input, h, c, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, sizes: tuple = (), reverse: bool = False):
-        n, rows = w_hh.shape[0] // 4, len(input)
-        gates = xp.matmul(input, w_ih.reshape(4, n, -1).mT)  # gate by gate: four products of n columns beat one of 4 n
-        for bias in (b_ih, b_hh):
-            if bias is not None:
-                gates += bias.reshape(4, 1, n)
-        h, c = h.copy(), c.copy()
-        out, before_h = (xp.empty((rows, h.shape[1]), gates.dtype) for _ in range(2))
-        before_c, tanhs = (xp.empty((rows, n), gates.dtype) for _ in range(2))
-        w = w_hh.reshape(4, n, -1).mT
-        # sigmoid(x) = (1 + tanh(x / 2)) / 2, so that one tanh serves all four gates
-        scale, shift = xp.full((4, 1, 1), 0.5, gates.dtype), xp.full((4, 1, 1), 0.5, gates.dtype)
-        scale[2], shift[2] = 1, 0
-        gates *= scale
-        many = len(sizes) > 2
-        if many:  # worth a copy for BLAS's sake (see `_right_side`), with the halves in it
-            w = xp.ascontiguousarray(w) * scale
-        for start, stop in _steps(sizes, reverse):
-            last, cell = h[:stop - start], c[:stop - start]
-            before_h[start:stop], before_c[start:stop] = last, cell
-            gate = xp.matmul(last, w)
-            if not many:
-                gate *= scale
-            gate += gates[:, start:stop]
-            xp.tanh(gate, out=gate)
-            gate *= scale
-            gate += shift
-            gates[:, start:stop] = gate
-            cell *= gate[1]
-            cell += gate[0] * gate[2]
-            tanh, result = tanhs[start:stop], out[start:stop]
-            xp.tanh(cell, out=tanh)
-            if w_hr is None:
-                xp.multiply(gate[3], tanh, out=result)
-            else:
-                xp.matmul(gate[3] * tanh, w_hr.T, out=result)
-            last[...] = result
-        return (out, h, c), input, before_h, before_c, gates, tanhs, w_ih, w_hh, w_hr, sizes, reverse
+        gates, h, c, steps = _by_gate(xp, input, w_ih, 4), h.copy(), c.copy(), _steps(sizes, reverse)
+        biases = [b for b in (b_ih, b_hh) if b is not None]
+        out, before_h, before_c, tanhs = _lstm_steps(xp, gates, biases, h, c, w_hh, w_hr, steps)
+        return (out, h, c), input, before_h, before_c, gates, tanhs, w_ih, w_hh, w_hr, steps
 
-    def backward(xp, needs, g, input, before_h, before_c, gates, tanhs, w_ih, w_hh, w_hr, sizes, reverse):
-        of_out, of_h, of_c = g[0], g[1].copy(), g[2].copy()
-        rows, n = tanhs.shape
-        i, f, new, o = gates
-        # What each gate's argument does to c (to h, for the output gate), and what c does to h.
-        slopes = xp.empty((rows, 4, n), gates.dtype)
-        xp.multiply(new, i * (1 - i), out=slopes[:, 0])
-        xp.multiply(before_c, f * (1 - f), out=slopes[:, 1])
-        xp.multiply(i, 1 - new * new, out=slopes[:, 2])
-        xp.multiply(tanhs, o * (1 - o), out=slopes[:, 3])
-        slope = o * (1 - tanhs * tanhs)
-        of_gates = slopes.reshape(rows, 4 * n)  # after its step, each row holds the gradients
-        projected = None if w_hr is None else xp.empty((rows, of_h.shape[1]), gates.dtype)
-        for start, stop in reversed(_steps(sizes, reverse)):
-            of_last, of_cell, step = of_h[:stop - start], of_c[:stop - start], slopes[start:stop]
-            of_last += of_out[start:stop]
-            of_full = of_last
-            if projected is not None:
-                projected[start:stop] = of_last
-                of_full = xp.matmul(of_last, w_hr)
-            of_cell += of_full * slope[start:stop]
-            step[:, :3] *= of_cell[:, None]
-            step[:, 3] *= of_full
-            of_cell *= f[start:stop]
-            xp.matmul(of_gates[start:stop], w_hh, out=of_last)
+    def backward(xp, needs, g, input, before_h, before_c, gates, tanhs, w_ih, w_hh, w_hr, steps):
+        of_h, of_c = g[1].copy(), g[2].copy()
+        of_gates, projected = _lstm_steps_backward(xp, g[0], of_h, of_c, gates, before_c, tanhs, w_hh, w_hr, steps)
+        of_gates = of_gates.reshape(len(of_gates), -1)
         of_input, of_ih, of_bias = _ends(xp, (needs[0], needs[3], needs[5] or needs[6]), of_gates, input, w_ih)
         _, of_hh, _ = _ends(xp, (False, needs[4], False), of_gates, before_h, w_hh)
-        of_hr = xp.matmul(projected.T, o * tanhs) if needs[7] else None
+        of_hr = xp.matmul(projected.T, gates[3] * tanhs) if needs[7] else None
         return of_input, of_h, of_c, of_ih, of_hh, of_bias, _copied(of_bias, needs[6]), of_hr
 
 
@@ -337,43 +401,3 @@ lstm = recurrent("lstm", F.lstm_layer)
 gru = recurrent("gru", F.gru_layer)
 rnn_tanh = recurrent("rnn_tanh", F.rnn_layer)
 rnn_relu = recurrent("rnn_relu", F.rnn_layer, True)
-
-
-# --- one step ---------------------------------------------------------------------------------------------------------
-
-
-def _check_cell(input: Any, states: Sequence[Any], w_ih: Any, w_hh: Any) -> tuple:
-    if input.shape[1] != w_ih.shape[1]:
-        raise RuntimeError(f"input has inconsistent input_size: got {input.shape[1]} expected {w_ih.shape[1]} (input "
-                           f"{tuple(input.shape)}, weight_ih {tuple(w_ih.shape)})")
-    for i, h in enumerate(states):
-        if h.shape[0] != input.shape[0]:
-            raise RuntimeError(f"Input batch size {input.shape[0]} doesn't match hidden{i} batch size {h.shape[0]}")
-        if h.shape[1] != w_hh.shape[1]:
-            raise RuntimeError(f"hidden{i} has inconsistent hidden_size: got {h.shape[1]}, expected {w_hh.shape[1]}")
-    return (input.shape[0],)
-
-
-@composite(out=False, on="torch")
-def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of an LSTM: input (N, I) and hx, two states (N, H), to the two next states."""
-    sizes = _check_cell(input, hx, w_ih, w_hh)
-    return tuple(F.lstm_layer(input, *hx, w_ih, w_hh, b_ih, b_hh, None, sizes, False)[1:])
-
-
-@composite(out=False, on="torch")
-def gru_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of a GRU: input (N, I) and state (N, H) to the next state."""
-    return F.gru_layer(input, hx, w_ih, w_hh, b_ih, b_hh, _check_cell(input, (hx,), w_ih, w_hh), False)[0]
-
-
-@composite(out=False, on="torch")
-def rnn_tanh_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """``tanh(input @ w_ih.T + b_ih + hx @ w_hh.T + b_hh)``: input (N, I) and state (N, H) to the next state."""
-    return F.rnn_layer(input, hx, w_ih, w_hh, b_ih, b_hh, _check_cell(input, (hx,), w_ih, w_hh), False, False)[0]
-
-
-@composite(out=False, on="torch")
-def rnn_relu_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """`rnn_tanh_cell` with relu in tanh's place."""
-    return F.rnn_layer(input, hx, w_ih, w_hh, b_ih, b_hh, _check_cell(input, (hx,), w_ih, w_hh), False, True)[0]

@@ -32,7 +32,7 @@ def _linear(args: Sequence[Any], out: Any) -> int:
 
 
 def _convolution(args: Sequence[Any], out: Any) -> int:
-    return out.size * math.prod(args[1].shape[1:])
+    return out[0].size * math.prod(args[1].shape[1:])  # the output, and what is saved for backward
 
 
 def _transposed_convolution(args: Sequence[Any], out: Any) -> int:
@@ -53,8 +53,9 @@ def _recurrent(*weights: int) -> Callable[[Sequence[Any], Any], int]:
 
 
 MULTIPLY_ADDS: dict[str, Callable[[Sequence[Any], Any], int]] = {
-    "matmul": _product, "linear": _linear, "convolve": _convolution, "convolve_input": _transposed_convolution,
+    "matmul": _product, "linear": _linear, "convolution": _convolution, "convolve_input": _transposed_convolution,
     "attend": _attention, "rnn_layer": _recurrent(2, 3), "gru_layer": _recurrent(2, 3), "lstm_layer": _recurrent(3, 4, 7),
+    "rnn_step": _recurrent(2, 3), "gru_step": _recurrent(2, 3), "lstm_step": _recurrent(3, 4),
 }
 
 

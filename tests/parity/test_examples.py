@@ -79,4 +79,5 @@ def test_the_same_figures_as_torch(both, example):
     if example not in both[0]:
         pytest.skip("resnet.py needs torchvision where torch is torch")
     ours, theirs = ([float(x) for x in re.findall(r"-?\b\d+\.\d+\b", output[example].rsplit("time", 1)[0])] for output in both)
-    assert len(ours) >= 2 and ours == pytest.approx(theirs, rel=2e-4, abs=1e-4)
+    # To a thousandth: after twelve steps of the convnet, torch's own loss differs by 5e-4 with and without MKL-DNN.
+    assert len(ours) >= 2 and ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)

@@ -36,12 +36,15 @@ def by_linearity(shape, function):
 X, W = rng.normal(size=(2, 4, 5, 4)), rng.normal(size=(4, 2, 2, 3))
 OPTIONS = ((2, 1), (1, 1), (1, 1), 2)  # stride, padding, dilation, groups
 Y = naive(X, W, *OPTIONS)
+BIAS = rng.normal(size=4)
 LINE, KERNEL = rng.normal(size=(1, 2, 7)), rng.normal(size=(3, 2, 2))
 PADS = ((0, 0), (1, 2), (-1, 1))
 PLANE = rng.normal(size=(2, 4, 5))
 
 SAMPLES = {
     "convolve": [Sample((X, W, *OPTIONS), reference=naive), Sample((LINE, KERNEL, (1,), (0,), (2,), 1), reference=naive)],
+    "convolution": [Sample((X, W, BIAS, *OPTIONS), reference=lambda x, w, bias, *rest: naive(x, w, *rest) + bias[:, None, None]),
+                    Sample((LINE, KERNEL, None, (1,), (0,), (2,), 1), reference=lambda x, w, _, *rest: naive(x, w, *rest))],
     "convolve_input": [Sample((Y, W, X.shape[2:], *OPTIONS), reference=lambda g, w, size, *rest: by_linearity(
         (2, 4, *size), lambda unit: (naive(unit, w, *rest) * g).sum()))],
     "convolve_weight": [Sample((X, Y, W.shape[2:], *OPTIONS), reference=lambda x, g, size, *rest: by_linearity(

@@ -62,6 +62,18 @@ def lstm(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse=False):
     return walked(step, x, [h, c], sizes, reverse)
 
 
+def rnn_step(x, h, *weights_and_relu):
+    return rnn(x, h, *weights_and_relu[:4], (len(x),), False, *weights_and_relu[4:])[1]
+
+
+def gru_step(x, h, *weights):
+    return gru(x, h, *weights, (len(x),))[1]
+
+
+def lstm_step(x, h, c, *weights):
+    return lstm(x, h, c, *weights, None, (len(x),))[1:]
+
+
 def weights(gates, bias, projection=None):
     """For two features in and three out."""
     rows = 3 * gates
@@ -72,7 +84,12 @@ SIZES = ((2, 2, 2, 2), (3, 2, 2, 1), (2,))
 
 
 def SAMPLES():
-    tables = {"rnn_layer": [], "gru_layer": [], "lstm_layer": []}
+    tables = {name: [] for name in ("rnn_layer", "gru_layer", "lstm_layer", "rnn_step", "gru_step", "lstm_step")}
+    for bias in (True, False):
+        x, h, c = rand(4, 2), rand(4, 3), rand(4, 3)
+        tables["rnn_step"].append(Sample((x, h, *weights(1, bias), bias), reference=rnn_step))
+        tables["gru_step"].append(Sample((x, h, *weights(3, bias)), reference=gru_step))
+        tables["lstm_step"].append(Sample((x, h, c, *weights(4, bias)), reference=lstm_step))
     for k, sizes in enumerate(SIZES):
         for reverse in (False, True):
             x, n, bias = rand(sum(sizes), 2), max(sizes), k < 2 or reverse

@@ -117,7 +117,10 @@ class DataLoader:
         recipe = self.recipe()
         if isinstance(self.dataset, IterableDataset):
             return recipe.stream()
-        return map(recipe.fetcher(), iter(self._index_sampler))
+        sampler, fetch = self._index_sampler, recipe.fetcher()
+        if type(sampler) is BatchSampler and fetch == getattr(self.dataset, "take", None):
+            return map(fetch, sampler.rows())
+        return map(fetch, iter(sampler))
 
     def __len__(self) -> int:
         if isinstance(self.dataset, IterableDataset):

@@ -61,10 +61,14 @@ class TensorDataset(Dataset[tuple]):
     def __len__(self) -> int:
         return len(self.tensors[0])
 
-    def take(self, indices: Sequence[int]) -> list[Tensor]:
-        """A whole batch in one step: what collating ``[self[i] for i in indices]`` would give."""
-        at: Any = indices
-        if type(at) is list and len(at) > 1 and type(at[0]) is int:
+    def take(self, indices: Any) -> list[Tensor]:
+        """A whole batch in one step: what collating ``[self[i] for i in indices]`` would give. A slice or an array will do."""
+        at = indices
+        if type(at) is slice:
+            return [t[at].clone() for t in self.tensors]
+        if type(at) is np.ndarray:
+            at = wrap(at)
+        elif type(at) is list and len(at) > 1 and type(at[0]) is int:
             at = wrap(np.array(at))  # once for all
         return [t[at] for t in self.tensors]
 

@@ -65,18 +65,23 @@ class RandomSampler(Sampler[int]):
         return _length(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
+        for drawn in self._draws():
+            yield from drawn.tolist()
+
+    def _draws(self) -> Iterator[np.ndarray]:
+        """The indices in pieces, as they are drawn."""
         n, count = _length(self.data_source), self.num_samples
         generator = self.generator
         if generator is None:  # a generator of its own, so that an epoch's order does not depend on other draws in it
             generator = random.Generator().manual_seed(draw_seed(None))
         if self.replacement:
             for start in range(0, count, 32):  # drawn as they are asked for: some ask for 10 ** 10, and never come to the end
-                yield from generator.integers(0, n, (min(32, count - start),)).tolist()
+                yield generator.integers(0, n, (min(32, count - start),))
         else:
             for _ in range(count // n):
-                yield from generator.permutation(n).tolist()
+                yield generator.permutation(n)
             if count % n or self.generator is not None:  # torch draws once more even for none: a given generator shows it
-                yield from generator.permutation(n).tolist()[:count % n]
+                yield generator.permutation(n)[:count % n]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -136,6 +141,20 @@ class BatchSampler(Sampler[list]):
         while batch := list(itertools.islice(indices, self.batch_size)):
             if len(batch) == self.batch_size or not self.drop_last:
                 yield batch
+
+    def rows(self) -> Iterator[Any]:
+        """The same in the form that indexing is quickest with, where it is known: slices, and arrays."""
+        if type(self.sampler) is SequentialSampler:
+            yield from self._cut(len(self.sampler))
+        elif type(self.sampler) is RandomSampler and not self.sampler.replacement and self.sampler._num_samples is None:
+            for order in self.sampler._draws():
+                yield from (order[part] for part in self._cut(len(order)))
+        else:
+            yield from self
+
+    def _cut(self, n: int) -> Iterator[slice]:
+        stop = n - n % self.batch_size if self.drop_last else n
+        return (slice(i, min(i + self.batch_size, n)) for i in range(0, stop, self.batch_size))
 
     def __len__(self) -> int:
         n = len(self.sampler)  # type: ignore[arg-type]

@@ -115,6 +115,16 @@ def _let_go() -> None:
         _held = None
 
 
+def _begin_anew() -> None:
+    """In a forked child: whoever was at work in the parent is not there."""
+    global _busy, _held
+    _busy, _held = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
 @functools.cache
 def _blas() -> list[Any] | None:
     """The matrix libraries at work; None where nobody could tell them how many threads to take."""

@@ -110,3 +110,15 @@ def test_the_limit_is_set_num_threads(monkeypatch):
     ndl.set_num_threads(1)
     assert threads.available() == 1
     ndl.set_num_threads(before)
+
+
+def test_a_forked_child_does_not_wait_for_its_parents_threads(library, monkeypatch):
+    lock = threading.Lock()
+    lock.acquire()
+    monkeypatch.setattr(threads, "_busy", lock)
+    monkeypatch.setattr(threads, "_held", [4])
+    threads._begin_anew()
+    meeting = threading.Barrier(2, timeout=30)
+    threads.each(2, lambda i: meeting.wait())
+    threads.allow(2)
+    assert library.count == 2

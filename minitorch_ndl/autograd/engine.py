@@ -147,22 +147,22 @@ class _Pass:
                             grad = backend.as_array(grad, g)
                         node, g = edge, grad  # the next one to come out of the heap anyway
                         continue
-                after = onward = None  # the first node on the way, and its gradient
+                ahead = arriving = None  # the first node on the way, and its gradient
                 for grad, edge in zip(results, edges, strict=True):
                     if grad is None or edge is None or (follow is not None and _source(edge) not in follow):
                         continue
                     if type(grad) is not ndarray and not create_graph:
                         grad = backend.as_array(grad, next(x for x in g if x is not None) if type(g) is list else g)
-                    if after is None and type(edge) is Node:
-                        after, onward = edge, grad
+                    if ahead is None and type(edge) is Node:
+                        ahead, arriving = edge, grad
                     else:
                         self.give(edge, grad, g, saved, results)
-                if after is None:
+                if ahead is None:
                     break
-                if heap and after.number <= -heap[0][0]:
-                    self.give(after, onward, g, saved, results)
+                if heap and ahead.number <= -heap[0][0]:  # it isn't the next one, or waits there for more
+                    self.give(ahead, arriving, g, saved, results)
                     break
-                node, g = after, onward
+                node, g = ahead, arriving
 
 
 def run(roots: Sequence[tuple[Any, Any]], *, keep: bool, create_graph: bool, targets: Sequence[Any] | None = None,

@@ -16,32 +16,19 @@ def _layers(x, dim):
 
 
 @loop
-def _cumsum(x, out, sums):
+def _cumsum(x, out, sums, back):
+    last = x.shape[1] - 1
     for i in range(x.shape[0]):
         if x.shape[2] == 1:
             total = 0.0
-            for j in range(x.shape[1]):
+            for s in range(last + 1):
+                j = last - s if back else s
                 total += x[i, j, 0]
                 out[i, j, 0] = total
         else:
             sums[:] = 0
-            for j in range(x.shape[1]):
-                for k in range(x.shape[2]):
-                    sums[k] += x[i, j, k]
-                    out[i, j, k] = sums[k]
-
-
-@loop
-def _cumsum_back(x, out, sums):
-    for i in range(x.shape[0]):
-        if x.shape[2] == 1:
-            total = 0.0
-            for j in range(x.shape[1] - 1, -1, -1):
-                total += x[i, j, 0]
-                out[i, j, 0] = total
-        else:
-            sums[:] = 0
-            for j in range(x.shape[1] - 1, -1, -1):
+            for s in range(last + 1):
+                j = last - s if back else s
                 for k in range(x.shape[2]):
                     sums[k] += x[i, j, k]
                     out[i, j, k] = sums[k]
@@ -63,19 +50,19 @@ def _cumprod(x, out, products):
                     out[i, j, k] = products[k]
 
 
-def _define(name, run):
+def _define(name, run, *options):
     @twin(name)
     def scanned(plain, input, dim, *dtype):
         ready = _layers(input, dim) if -input.ndim <= dim < input.ndim else None
         if ready is None:
             return plain(input, dim, *dtype)
         out = np.empty(ready.shape, input.dtype)
-        run(ready, out, np.empty(ready.shape[2]))
+        run(ready, out, np.empty(ready.shape[2]), *options)
         return out.reshape(input.shape)
 
 
-_define("cumsum", _cumsum)
-_define("cumsum_back", _cumsum_back)
+_define("cumsum", _cumsum, False)
+_define("cumsum_back", _cumsum, True)
 _define("cumprod", _cumprod)
 
 

@@ -110,3 +110,18 @@ def test_a_custom_collate_function():
 def test_mismatched_tensors():
     with pytest.raises(AssertionError, match="Size mismatch"):
         data.TensorDataset(ndl.ones(3), ndl.ones(4))
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_batches_of_tensors_are_copies(shuffle):
+    x = ndl.arange(10.0)
+    for (batch,) in data.DataLoader(data.TensorDataset(x), batch_size=4, shuffle=shuffle):
+        batch.zero_()
+    assert x.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("kind", [data.SequentialSampler, data.RandomSampler])
+def test_a_sampler_for_a_longer_data_set_is_an_index_error(kind):
+    loader = data.DataLoader(data.TensorDataset(ndl.arange(10)), batch_size=4, sampler=kind(range(13)))
+    with pytest.raises(IndexError):
+        list(loader)

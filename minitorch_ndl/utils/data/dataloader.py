@@ -117,10 +117,10 @@ class DataLoader:
         recipe = self.recipe()
         if isinstance(self.dataset, IterableDataset):
             return recipe.stream()
-        sampler, fetch = self._index_sampler, recipe.fetcher()
-        if type(sampler) is BatchSampler and fetch == getattr(self.dataset, "take", None):
-            return map(fetch, sampler.rows())
-        return map(fetch, iter(sampler))
+        sampler = self._index_sampler
+        if recipe.in_one_step and type(sampler) is BatchSampler:
+            sampler = sampler.rows()
+        return map(recipe.fetcher(), iter(sampler))
 
     def __len__(self) -> int:
         if isinstance(self.dataset, IterableDataset):

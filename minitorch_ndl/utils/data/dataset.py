@@ -65,7 +65,9 @@ class TensorDataset(Dataset[tuple]):
         """A whole batch in one step: what collating ``[self[i] for i in indices]`` would give. A slice or an array will do."""
         at = indices
         if type(at) is slice:
-            return [t[at].clone() for t in self.tensors]
+            if at.stop <= len(self):
+                return [t[at].clone() for t in self.tensors]
+            at = np.arange(at.start, at.stop)  # a slice would be cut short; indices say what is wrong
         if type(at) is np.ndarray:
             at = wrap(at)
         elif type(at) is list and len(at) > 1 and type(at[0]) is int:

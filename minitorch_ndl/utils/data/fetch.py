@@ -19,6 +19,11 @@ class Recipe(NamedTuple):
     batch_size: int | None
     drop_last: bool
 
+    @property
+    def in_one_step(self) -> bool:
+        """Whether batches are sliced out of tensors, and not put together from samples."""
+        return self.batched and type(self.dataset) is TensorDataset and self.collate is default_collate
+
     def fetcher(self) -> Callable[[Any], Any]:
         """The function from indices to a batch, or from an index to a sample.
 
@@ -30,7 +35,7 @@ class Recipe(NamedTuple):
             return lambda _: next(batches)
         if not self.batched:
             return lambda index: collate(data[index])
-        if type(data) is TensorDataset and collate is default_collate:
+        if self.in_one_step:
             return data.take
         if callable(getattr(data, "__getitems__", None)):
             return lambda indices: collate(data.__getitems__(indices))

@@ -24,10 +24,17 @@ _last = 0.0  # when somebody last wanted them to be
 
 def available() -> int:
     """How many threads may run."""
-    if _limit is not None:
-        return _limit
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) else processors()
+    return _default() if _limit is None else _limit
+
+
+@functools.cache
+def _default() -> int:
+    """What BLAS takes if nobody says otherwise."""
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        asked = os.environ.get(variable, "")
+        if asked.isdigit() and int(asked):
+            return int(asked)
+    return processors()
 
 
 def allow(count: int) -> None:

@@ -10,31 +10,32 @@ from numpy import ndarray
 from ..composite import composite
 from ..faces import F
 from ..op import op
+from ..products import times
 from ..tensor import Tensor
 from .matmul import _matmul_input, _matmul_other, product
 
 
 def _input(g: Any, weight: Any, input_shape: Any) -> Any:
     if type(g) is ndarray and g.ndim == 2 == weight.ndim:  # the usual case, without asking further
-        return g.dot(weight)
+        return times(g, weight)
     if weight.ndim == 1:
         return _matmul_input(g, weight, input_shape)
-    return _times(g, weight)
+    return _rowwise(g, weight)
 
 
 def _weight(g: Any, input: Any, weight_shape: Any) -> Any:
     if type(g) is ndarray and g.ndim == 2 == len(weight_shape):
-        return g.T.dot(input)
+        return times(g.T, input)
     if len(weight_shape) == 1:
         return _matmul_other(g, input, weight_shape)
-    return _times(_matrix(g).T, _matrix(input))
+    return _rowwise(_matrix(g).T, _matrix(input))
 
 
-def _times(a: Any, b: Any) -> Any:
-    """a @ b, where b is a matrix: for arrays by `dot`, which costs a third of the overhead, on all rows at once."""
+def _rowwise(a: Any, b: Any) -> Any:
+    """a @ b, where b is a matrix: for arrays on all rows at once."""
     if isinstance(a, Tensor) or a.dtype.char not in "fd":
         return a @ b
-    return a.dot(b) if a.ndim == 2 else _matrix(a).dot(b).reshape(*a.shape[:-1], b.shape[-1])
+    return times(a, b) if a.ndim == 2 else times(_matrix(a), b).reshape(*a.shape[:-1], b.shape[-1])
 
 
 def _matrix(x: Any) -> Any:
@@ -59,12 +60,7 @@ def linear(xp, input, weight, bias=None):
         out = product(xp, input, weight.T)
     else:
         x = input if input.ndim == 2 else _matrix(input)
-        if 1 < len(x) <= len(weight) and len(x)**2 <= 16 * x.shape[1]:
-            # BLAS is slow with a transposed right side and few rows. The other way round it has more of them, and what
-            # that saves is worth turning the result, unless rows are short (the limit is where both take the same time).
-            out = xp.ascontiguousarray(weight.dot(x.T).T)
-        else:
-            out = x.dot(weight.T)
+        out = times(x, weight.T)
         if x is not input:
             out = out.reshape((*input.shape[:-1], len(weight)))
     if bias is not None:

@@ -14,6 +14,7 @@ from .. import errors
 from ..composite import composite, face
 from ..faces import F
 from ..op import op
+from ..products import times
 from ..tensor import Tensor
 
 # --- the kernel ---------------------------------------------------------------------------------------------------
@@ -23,10 +24,10 @@ def product(xp: Any, a: Any, b: Any) -> Any:
     """a @ b of arrays of one dtype and at least one dimension. Raises ValueError if they do not fit."""
     kind = a.dtype.char
     if kind == "f" or kind == "d":
+        if b.ndim == 2 <= a.ndim:
+            return times(a, b) if a.ndim == 2 else times(_tall(a), b).reshape(a.shape[:-1] + b.shape[1:])
         if b.ndim <= 2:
-            if a.ndim <= 2:
-                return a.dot(b)  # a third of the overhead of a @ b
-            return _tall(a).dot(b).reshape(a.shape[:-1] + b.shape[1:])
+            return a.dot(b) if a.ndim <= 2 else _tall(a).dot(b).reshape(a.shape[:-1])
         return xp.matmul(_for_blas(xp, a), _for_blas(xp, b))
     if kind == "e":  # BLAS has no half precision; this is faster, and more accurate, than NumPy's loop
         return product(xp, a.astype("f"), b.astype("f")).astype("e")

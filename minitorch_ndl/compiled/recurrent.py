@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..products import times_into
 from . import loop, twin
 from .numeric import tanh
 
@@ -149,7 +150,7 @@ def lstm_steps(plain, gates, biases, h, c, w_hh, w_hr, steps):
     room = np.empty(4 * h.size, gates.dtype)
     for start, stop in steps:
         product = room[:4 * (stop - start) * n].reshape(4, -1, n)
-        np.matmul(h[:stop - start], w, out=product)
+        times_into(np, h[:stop - start], w, product)
         _lstm_forth(gates, start, product, bias, h, c, out, before_h, before_c, tanhs)
     return out, before_h, before_c, tanhs
 
@@ -183,7 +184,8 @@ def lstm_steps_backward(plain, of_out, of_h, of_c, gates, before_c, tanhs, w_hh,
     for start, stop in reversed(steps):
         step, products = (r[:4 * (stop - start) * n].reshape(4, -1, n) for r in room)
         _lstm_back(of_out, start, parts, of_h, of_c, gates, before_c, tanhs, step, of_gates)
-        parts = np.matmul(step, w, out=products)
+        times_into(np, step, w, products)
+        parts = products
     _add_up(parts, of_h[:parts.shape[1]])
     return of_gates, None
 
@@ -300,7 +302,7 @@ def gru_steps(plain, gates, b_ih, b_hh, h, w_hh, steps):
     room = np.empty(3 * h.size, gates.dtype)
     for start, stop in steps:
         product = room[:3 * (stop - start) * n].reshape(3, -1, n)
-        np.matmul(h[:stop - start], w, out=product)
+        times_into(np, h[:stop - start], w, product)
         _gru_forth(gates, start, product, b_ih, b_hh, h, out, before, from_h)
     return out, before, from_h
 

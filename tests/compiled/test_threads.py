@@ -103,8 +103,13 @@ def test_numpy_is_as_silent_there(library):
 
 def test_the_limit_is_set_num_threads(monkeypatch):
     monkeypatch.setattr(threads, "_limit", None)
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "_default", threads._default.__wrapped__)  # which asks each time
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert threads.available() == ndl.get_num_threads() == 3
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert threads.available() == 2
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
     monkeypatch.setenv("OMP_NUM_THREADS", "")
     assert threads.available() == threads.processors() >= 1
     before = ndl.get_num_threads()

@@ -16,7 +16,7 @@ from .compiled import threads
 
 TILE = 1_000_000  # so many multiplications a tile may have
 LARGE = 1 << 26  # products of more than this are worth copying for...
-SHARED = 1 << 22  # ... and with several threads those of more than this: BLAS shares them out
+SHARED = 4_000_000  # ... and with several threads those of more than this: BLAS shares them out
 
 
 def times(a: Any, b: Any) -> Any:

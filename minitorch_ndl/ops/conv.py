@@ -25,7 +25,6 @@ from ..composite import composite
 from ..faces import F
 from ..fused import fused
 from ..op import op
-from ..products import times_into
 from ..sums import total
 from ..tensor import Tensor
 
@@ -98,7 +97,7 @@ def convolve(xp, input, weight, stride: Ints, padding: Ints, dilation: Ints, gro
 
     def work(parts):
         for part in parts:
-            times_into(xp, w, patches[part].reshape(-1, groups, rows, places), out[part])
+            xp.matmul(w, patches[part].reshape(-1, groups, rows, places), out=out[part])
 
     _share_out(xp, n, groups * rows * places, out.size * rows, work)
     return out.reshape(n, o, *size)

@@ -50,8 +50,13 @@ def _projected(xp: Any, input: Any, weight: Any, *biases: Any) -> Any:
 
 def _by_gate(xp: Any, input: Any, weight: Any, gates: int) -> Any:
     """The same as (gates, rows, n): several products of n columns beat one of all the columns."""
-    out = xp.empty((gates, len(input), len(weight) // gates), input.dtype)
-    times_into(xp, input, xp.ascontiguousarray(weight.reshape(gates, -1, weight.shape[1]).mT), out)
+    return _gate_by_gate(xp, input, xp.ascontiguousarray(weight.reshape(gates, -1, weight.shape[1]).mT))
+
+
+def _gate_by_gate(xp: Any, x: Any, weights: Any) -> Any:
+    """x, (rows, n) or (gates, rows, n), times each gate's weights."""
+    out = xp.empty((len(weights), x.shape[-2], weights.shape[2]), x.dtype)
+    times_into(xp, x, weights, out)
     return out
 
 
@@ -173,7 +178,7 @@ def _gru_steps(xp: Any, gates: Any, b_ih: Any, b_hh: Any, h: Any, w_hh: Any, ste
     for start, stop in steps:
         last, step, inner = h[:stop - start], gates[:, start:stop], from_h[start:stop]
         before[start:stop] = last
-        product = xp.matmul(last, w)
+        product = _gate_by_gate(xp, last, w)
         step[:2] += product[:2]
         inner[...] = product[2]
         if b_hh is not None:
@@ -194,7 +199,7 @@ def _gru_steps_backward(xp: Any, of_out: Any, of_h: Any, gates: Any, before: Any
         of_last += of_out[start:stop]
         _gru_slopes(xp, gates[:, start:stop], from_h[start:stop], before[start:stop], of_last, step)
         of_gates[start:stop] = step.swapaxes(0, 1)
-        of_last += xp.matmul(step[:3], w).sum(0)
+        of_last += _gate_by_gate(xp, step[:3], w).sum(0)
     return of_gates
 
 
@@ -284,7 +289,7 @@ def _lstm_steps(xp: Any, gates: Any, biases: Any, h: Any, c: Any, w_hh: Any, w_h
     for start, stop in steps:
         last, cell, step = h[:stop - start], c[:stop - start], gates[:, start:stop]
         before_h[start:stop], before_c[start:stop] = last, cell
-        step += xp.matmul(last, w)
+        step += _gate_by_gate(xp, last, w)
         result = _lstm_values(xp, step, scale, shift, cell, tanhs[start:stop])
         last[...] = result if w_hr is None else xp.matmul(result, w_hr.T)
         out[start:stop] = last
@@ -308,7 +313,7 @@ def _lstm_steps_backward(xp: Any, of_out: Any, of_h: Any, of_c: Any, gates: Any,
             of_full = xp.matmul(of_last, w_hr)
         step = _lstm_slopes(xp, gates[:, start:stop], before_c[start:stop], tanhs[start:stop], of_full, of_cell)
         of_gates[start:stop] = step.swapaxes(0, 1)
-        xp.matmul(step, w).sum(0, out=of_last)
+        _gate_by_gate(xp, step, w).sum(0, out=of_last)
     return of_gates, projected
 
 

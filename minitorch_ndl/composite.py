@@ -44,7 +44,7 @@ def composite(*, on: str = "torch method", name: str | None = None, aliases: Seq
         doc = (function.__doc__ or "").strip()
         call: Any = publish(title, signature, run, on=on, aliases=aliases, methods=dict.fromkeys(operators, run),
                        in_place=in_place if inplace else None, out=out, doc=doc, kernel=function, skip=0)
-        call.composite = function
+        call.composite, call.run = function, run  # `run` takes every parameter in order
         if title not in vars(F):
             setattr(F, title, call)
         return call

@@ -21,6 +21,7 @@ from .autograd import engine
 from .autograd.grad_mode import enable_grad
 from .autograd.node import Node, next_number
 from .autograd.rule import version, zeros
+from .backend import TYPES
 from .dispatch import OPS, Kernels, Op
 from .faces import F, publish
 from .fast import layering
@@ -60,7 +61,7 @@ class FusedRule:
         """Check at backward what the kernel saved as it was; the reference's inputs are checked when it runs."""
         saved = node.saved or ()
         # By the memory they lie in: a kernel may also save a view of an input, such as its labels in one row.
-        held = [id(s if type(s) is not ndarray or s.base is None else _memory(s)) for s in saved]
+        held = [id(s if type(s) is not ndarray or s.base is None else _memory(s)) for s in saved if type(s) in TYPES]
         guards: list[Any] = []
         written_before, versions = False, []
         for i in self.op.arrays:

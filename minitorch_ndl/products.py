@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from numpy import ascontiguousarray, empty, matmul, may_share_memory, ndarray
+from numpy import ascontiguousarray, empty, matmul, ndarray
 
 from .compiled import threads
 
@@ -43,31 +43,43 @@ def times_into(xp: Any, a: Any, b: Any, out: Any) -> None:
 
 def _in_tiles(a: Any, b: Any, out: Any) -> bool:
     """Make out = a @ b in tiles, or return False if that would be no faster."""
-    (rows, inner), columns = a.shape[-2:], b.shape[-1]
-    if b.shape[-2] != inner or a.dtype.char not in "fd" or rows == columns and may_share_memory(a, b):
-        return False  # of a @ a.T BLAS makes but one half
-    tile = _tile(rows, inner, columns, _order(a), _order(b), threads.available() > 1)
-    if tile is None:
+    plan = _plan(a.shape[-2:], a.strides[-2:], b.shape[-2:], b.strides[-2:], a.dtype.char, threads.available() > 1)
+    if plan is None:
         return False
-    high, wide, turn = tile
+    down, high, inner, across, wide, turn = plan
+    if down * high == across * wide and b.base is not None and (b.base is a or b.base is a.base):
+        return False  # of a @ a.T BLAS makes but one half
     if turn:
         b = ascontiguousarray(b)
-    down, across = rows // high, columns // wide
     matmul(a.reshape(*a.shape[:-2], down, 1, high, inner),
            b.reshape(*b.shape[:-2], 1, inner, across, wide).swapaxes(-2, -3),
            out=out.reshape(*out.shape[:-2], down, high, across, wide).swapaxes(-2, -3))
     return True
 
 
-def _order(x: Any) -> str:
-    """How matrices lie in memory: by rows, by columns, or as BLAS doesn't take them."""
-    (rows, columns), (down, along) = x.shape[-2:], x.strides[-2:]
-    if along == x.itemsize and down >= columns * along:
-        return "rows"
-    return "columns" if down == x.itemsize and along >= rows * down else "neither"
-
-
 @functools.lru_cache(4096)
+def _plan(a: tuple, a_strides: tuple, b: tuple, b_strides: tuple, kind: str, shared: bool) -> tuple | None:
+    """For matrices of these shapes: how many tiles there are in a column, and their height; the inner size; how many there
+    are in a row, and their width; whether to turn the right side first. None for no tiles."""
+    (rows, inner), columns = a, b[1]
+    if b[0] != inner or kind not in "fd":
+        return None
+    size = 4 if kind == "f" else 8
+    tile = _tile(rows, inner, columns, _order(a, a_strides, size), _order(b, b_strides, size), shared)
+    if tile is None:
+        return None
+    high, wide, turn = tile
+    return rows // high, high, inner, columns // wide, wide, turn
+
+
+def _order(shape: tuple, strides: tuple, size: int) -> str:
+    """How a matrix lies in memory: by rows, by columns, or as BLAS doesn't take it."""
+    (rows, columns), (down, along) = shape, strides
+    if along == size and down >= columns * along:
+        return "rows"
+    return "columns" if down == size and along >= rows * down else "neither"
+
+
 def _tile(rows: int, inner: int, columns: int, left: str, right: str, shared: bool) -> tuple[int, int, bool] | None:
     """The height and the width of the tiles, and whether to turn the right side first; None for no tiles."""
     if not _reads_as_it_lies() or "neither" in (left, right) or rows * inner * columns > (SHARED if shared else LARGE):
@@ -96,7 +108,7 @@ def _reads_as_it_lies() -> bool:
     """Whether NumPy's BLAS is an OpenBLAS that has such kernels for this processor."""
     import ctypes
 
-    from numpy._core import _multiarray_umath
+    from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
     library = ctypes.CDLL(_multiarray_umath.__file__)
     for name in ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename", "openblas_get_corename64_",

@@ -15,9 +15,9 @@ def as_on_one_thread(monkeypatch):
     """As where BLAS has the kernels, and one thread."""
     monkeypatch.setattr(products, "_reads_as_it_lies", lambda: True)
     monkeypatch.setattr(products.threads, "available", lambda: 1)
-    products._tile.cache_clear()
+    products._plan.cache_clear()
     yield
-    products._tile.cache_clear()
+    products._plan.cache_clear()
 
 
 def matrix(rows, columns, order, dtype=np.float32, stack=()):

@@ -96,8 +96,11 @@ class CrossEntropyLoss(_WeightedLoss, calls="cross_entropy"):
     label_smoothing: float = 0.0
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(input, target, self.weight, None, self.ignore_index, None, self.reduction,
-                               self.label_smoothing)
+        weight = self._buffers["weight"] if "weight" in self._buffers else self.weight  # Python asks `__getattr__` last
+        return _cross_entropy(input, target, weight, None, self.ignore_index, None, self.reduction, self.label_smoothing)
+
+
+_cross_entropy: Any = F.cross_entropy.run  # type: ignore[attr-defined]  # with every parameter in order
 
 
 class NLLLoss(_WeightedLoss, calls="nll_loss"):

@@ -74,7 +74,7 @@ def _settled(xp: Any, losses: Any, weights: Any, total: Any, reduction: str, sha
         losses = xp.where(weights == 0, 0, losses * weights)
     if reduction == "none":
         return losses.reshape(shape).astype(dtype, copy=False)
-    loss = losses.sum()
+    loss = xp.add.reduce(losses, None)
     if reduction == "mean":
         loss = loss / total
     return loss if loss.dtype == dtype else loss.astype(dtype)
@@ -126,7 +126,7 @@ class cross_entropy_of_labels:
         x = input if input.dtype.char != "e" else input.astype("f")
         e = xp.subtract(x, _row_max(xp, x), out=xp.empty(x.shape, x.dtype))  # row by row, however x lies
         places = xp.arange(0, e.size, e.shape[1] or 1) + labels  # in the memory of e: found sooner than by row and column
-        picked = e.reshape(-1)[places]
+        picked = e.take(places)
         xp.exp(e, out=e)
         sums = e.dot(ones(xp, e.shape[1], e.dtype))  # BLAS adds short rows several times as fast as sum() does
         out = _settled(xp, xp.log(sums) - picked, weights, total, reduction, target.shape, input.dtype)

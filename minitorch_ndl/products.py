@@ -12,6 +12,7 @@ from typing import Any
 
 from numpy import ascontiguousarray, empty, matmul, ndarray
 
+from . import blas
 from .compiled import threads
 
 TILE = 1_000_000  # so many multiplications a tile may have
@@ -106,15 +107,5 @@ def _divisors(n: int, most: int) -> list[int]:
 @functools.cache
 def _reads_as_it_lies() -> bool:
     """Whether NumPy's BLAS is an OpenBLAS that has such kernels for this processor."""
-    import ctypes
-
-    from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
-
-    library = ctypes.CDLL(_multiarray_umath.__file__)
-    for name in ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename", "openblas_get_corename64_",
-                 "openblas_get_corename"):
-        core = getattr(library, name, None)
-        if core is not None:
-            core.restype = ctypes.c_char_p
-            return core() in (b"SkylakeX", b"Cooperlake", b"SapphireRapids")
-    return False
+    library = blas.numpys()
+    return library is not None and library.architecture in ("SkylakeX", "Cooperlake", "SapphireRapids")

@@ -20,14 +20,15 @@ _state: dict[str, Any] = {"interop": None, "precision": "highest", "deterministi
 
 
 def get_num_threads() -> int:
-    """How many threads a matrix product, or a compiled kernel, may use: what `set_num_threads` said, or OMP_NUM_THREADS
-    in the environment, or as many as there are processors."""
+    """How many threads a matrix product, or a compiled kernel, may use: what `set_num_threads` said, or
+    OPENBLAS_NUM_THREADS or OMP_NUM_THREADS in the environment, or as many as there are processors."""
     return threads.available()
 
 
 def set_num_threads(int: int) -> None:
-    """Let matrix products and compiled kernels use so many threads. It takes effect where the package threadpoolctl is
-    installed; otherwise set OMP_NUM_THREADS before the program starts."""
+    """Let matrix products and compiled kernels use so many threads. It takes effect with the OpenBLAS that NumPy's own
+    wheels bring; another library listens where the package threadpoolctl is installed, or else to OMP_NUM_THREADS, set
+    before the program starts."""
     threads.allow(_positive("set_num_threads", int))
 
 

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..blas import libraries
+
 IDLE = 0.5  # seconds
 
 _limit: int | None = None  # what `set_num_threads` said
@@ -42,7 +44,7 @@ def allow(count: int) -> None:
     global _limit, _held
     with _busy:
         _limit, _held = count, None
-        for library in _blas() or ():
+        for library in libraries() or ():
             library.set_num_threads(count)
 
 
@@ -60,7 +62,7 @@ def each(parts: int, work: Callable[[int], Any], pays: bool = True, keep: bool =
           here is faster without them.
     """
     threads = min(available(), parts) if pays else 1
-    blas = _blas() if threads > 1 else None
+    blas = libraries() if threads > 1 else None
     if blas is None or not _busy.acquire(blocking=False):  # another thread is at it: the processors are taken
         return [work(i) for i in range(parts)]
     results: list[Any] = [None] * parts
@@ -117,7 +119,7 @@ def _let_go() -> None:
         if time.monotonic() - _last < IDLE:
             _look_later()
             return
-        for library, count in zip(_blas() or (), _held, strict=True):
+        for library, count in zip(libraries() or (), _held, strict=True):
             library.set_num_threads(count)
         _held = None
 
@@ -130,16 +132,6 @@ def _begin_anew() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew)
-
-
-@functools.cache
-def _blas() -> list[Any] | None:
-    """The matrix libraries at work; None where nobody could tell them how many threads to take."""
-    try:
-        import threadpoolctl
-    except ImportError:
-        return None
-    return [c for c in threadpoolctl.ThreadpoolController().lib_controllers if c.user_api == "blas"]
 
 
 @functools.lru_cache(1)

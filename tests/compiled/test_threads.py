@@ -27,7 +27,7 @@ class Library:
 @pytest.fixture
 def library(monkeypatch):
     library = Library()
-    monkeypatch.setattr(threads, "_blas", lambda: [library])
+    monkeypatch.setattr(threads, "libraries", lambda: [library])
     monkeypatch.setattr(threads, "_limit", 2)
     return library
 

@@ -25,8 +25,8 @@ def times(a: Any, b: Any) -> Any:
     if type(a) is not ndarray:
         return a.dot(b)
     if a.size * b.shape[1] > TILE:
-        out = empty((len(a), b.shape[1]), a.dtype)
-        if _in_tiles(a, b, out):
+        out = _in_tiles(a, b)
+        if out is not None:
             return out
     rows = len(a)
     if 1 < rows <= b.shape[1] and rows * rows <= 16 * len(b) and b.strides[0] == b.itemsize:
@@ -38,24 +38,26 @@ def times(a: Any, b: Any) -> Any:
 
 def times_into(xp: Any, a: Any, b: Any, out: Any) -> None:
     """out = a @ b of matrices, or of stacks of them. `out` lies in order."""
-    if type(a) is not ndarray or a.shape[-2] * a.shape[-1] * b.shape[-1] <= TILE or not _in_tiles(a, b, out):
+    if type(a) is not ndarray or a.shape[-2] * a.shape[-1] * b.shape[-1] <= TILE or _in_tiles(a, b, out) is None:
         xp.matmul(a, b, out=out)
 
 
-def _in_tiles(a: Any, b: Any, out: Any) -> bool:
-    """Make out = a @ b in tiles, or return False if that would be no faster."""
+def _in_tiles(a: Any, b: Any, out: Any = None) -> Any:
+    """a @ b made in tiles, in `out` if it is given; None if that would be no faster."""
     plan = _plan(a.shape[-2:], a.strides[-2:], b.shape[-2:], b.strides[-2:], a.dtype.char, threads.available() > 1)
     if plan is None:
-        return False
+        return None
     down, high, inner, across, wide, turn = plan
     if down * high == across * wide and b.base is not None and (b.base is a or b.base is a.base):
-        return False  # of a @ a.T BLAS makes but one half
+        return None  # of a @ a.T BLAS makes but one half
     if turn:
         b = ascontiguousarray(b)
+    if out is None:
+        out = empty((len(a), b.shape[1]), a.dtype)
     matmul(a.reshape(*a.shape[:-2], down, 1, high, inner),
            b.reshape(*b.shape[:-2], 1, inner, across, wide).swapaxes(-2, -3),
            out=out.reshape(*out.shape[:-2], down, high, across, wide).swapaxes(-2, -3))
-    return True
+    return out
 
 
 @functools.lru_cache(4096)

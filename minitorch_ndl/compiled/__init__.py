@@ -31,7 +31,7 @@ _MODULES = {
     "activation": "gelu gelu.backward",
     "attention": "attend.exponentials attend.slopes",
     "conv": "convolution convolution.backward convolve convolve_input convolve_weight",
-    "elementwise": "sigmoid silu scaled_elu softplus mish hardswish hardsigmoid hardtanh leaky_relu logsigmoid bowl "
+    "elementwise": "sigmoid silu scaled_elu softplus mish hardswish hardsigmoid hardtanh relu leaky_relu logsigmoid bowl "
                    "erf erfc erfinv rsqrt sign nan_to_num fmod remainder hypot logaddexp addcmul lerp",
     "slopes": "sigmoid.backward tanh.backward silu.backward scaled_elu.backward softplus.backward mish.backward "
               "hardswish.backward hardsigmoid.backward hardtanh.backward leaky_relu.backward relu.backward "

@@ -82,6 +82,12 @@ def _mish(x, out):
 
 
 @loop
+def _relu(x, out):
+    for i in range(x.size):
+        out[i] = ZERO if x[i] <= 0 else x[i]  # NaN is not
+
+
+@loop
 def _leaky_relu(x, out, slope):
     slope = f4(slope)
     for i in range(x.size):
@@ -187,6 +193,7 @@ _define("scaled_elu", _elu, lambda alpha, scale, input_scale: (scale, alpha * sc
 _define("softplus", _softplus, lambda beta, threshold: (beta, threshold, 1 / beta if beta else np.inf))
 _define("logsigmoid", _logsigmoid)
 _define("mish", _mish, without)
+_define("relu", _relu)
 _define("leaky_relu", _leaky_relu, lambda slope, inplace: (slope,))
 _define("hardtanh", _hardtanh, lambda low, high, inplace: (low, high) if low <= high else None)
 _define("hardsigmoid", _hardsigmoid, without)

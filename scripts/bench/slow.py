@@ -12,7 +12,7 @@ KINDS = [
      "logaddexp mse_loss l1_loss var std norm normalize sinc tanhshrink softsign xlogy logsumexp hypot"),
     ("NumPy's own loop is slow", "its `clip` takes twice the time of a sum; of the others, it takes one element after the "
      "other, where torch's takes eight or sixteen at once; fmod and remainder go through double precision, which is several "
-     "times as fast", "fmod remainder copysign reciprocal relu6 hardtanh clamp"),
+     "times as fast", "fmod remainder copysign reciprocal relu relu6 hardtanh clamp"),
     ("Running sums and products", "NumPy takes several times what it takes an element to wait for the one before; longer "
      "sums are made with a triangle of ones instead", "cumsum cumprod"),
     ("Products", "NumPy multiplies one after the other along a row; rows are multiplied side by side, or halves with halves, "
@@ -24,7 +24,7 @@ KINDS = [
     ("Special functions", "polynomials in our own NumPy code, two passes for each power (compiled: erf, erfc and erfinv)",
      "erf erfc erfinv lgamma digamma"),
     ("Indices", "NumPy's fancy indexing wants an index for each dimension, and adds up at indices one by one",
-     "gather scatter_add index_select"),
+     "gather scatter_add index_select x[index]"),
     ("Order", "NumPy has no operation that gives values and places at once", "topk median sort max_dim_0 max_dim_1"),
     ("Copies", "a NumPy call for each piece (`tril`: a mask, made anew each time); backwards, NumPy copies element by element",
      "tril flip roll cat stack repeat transpose_copy"),

@@ -16,7 +16,7 @@ F = ndl.nn.functional
 CASES = [("sigmoid",), ("silu", False), ("scaled_elu", 1.0, 1.0, 1.0), ("scaled_elu", 1.67, 1.05, 1.0),
          ("scaled_elu", -0.5, 2.0, 1.0), ("scaled_elu", 1.0, 1.0, 3.0), ("softplus", 1.0, 20.0), ("softplus", 2.0, 5.0),
          ("softplus", -1.0, 20.0), ("mish", False), ("hardswish", False), ("hardsigmoid", False), ("hardtanh", -1.0, 2.5, False),
-         ("leaky_relu", 0.1, False), ("leaky_relu", 1.5, False), ("logsigmoid",), ("bowl", 0.7), ("sign",), ("erf",), ("erfc",),
+         ("relu",), ("leaky_relu", 0.1, False), ("leaky_relu", 1.5, False), ("logsigmoid",), ("bowl", 0.7), ("sign",), ("erf",), ("erfc",),
          ("erfinv",), ("rsqrt",), ("nan_to_num", None, None, None), ("nan_to_num", 7.0, 1.0, 2)]
 SLOPES = [("sigmoid",), ("tanh",), ("relu",), ("rsqrt",), ("silu",), ("scaled_elu", 1.67, 1.05, 1.0),
           ("scaled_elu", -0.5, 2.0, 1.0), ("scaled_elu", 1.0, 1.0, 3.0), ("softplus", 1.0, 20.0), ("softplus", 2.0, 5.0),

@@ -36,10 +36,11 @@ def times(a: Any, b: Any) -> Any:
     return a.dot(b)
 
 
-def times_into(xp: Any, a: Any, b: Any, out: Any) -> None:
-    """out = a @ b of matrices, or of stacks of them. `out` lies in order."""
+def times_into(xp: Any, a: Any, b: Any, out: Any) -> Any:
+    """a @ b of matrices, or of stacks of them, made in `out`, which lies in order."""
     if type(a) is not ndarray or a.shape[-2] * a.shape[-1] * b.shape[-1] <= TILE or _in_tiles(a, b, out) is None:
         xp.matmul(a, b, out=out)
+    return out
 
 
 def _in_tiles(a: Any, b: Any, out: Any = None) -> Any:

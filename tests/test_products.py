@@ -1,6 +1,7 @@
 """Matrix products in tiles: the same numbers, whatever the sizes and however the matrices lie."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,10 +82,19 @@ def test_gaps_and_repeats():
         assert close(products.times(x, y), x, y)
 
 
+def test_how_matrices_lie():
+    assert products._order((3, 5), (20, 4), 4) == products._order((3, 5), (40, 4), 4) == "rows"
+    assert products._order((3, 5), (4, 12), 4) == products._order((3, 5), (8, 24), 8) == "columns"
+    for strides in [(0, 4), (40, 8), (-20, 4), (4, 0), (16, 4)]:
+        assert products._order((3, 5), strides, 4) == "neither"
+
+
 def test_a_matrix_by_its_own_transpose_is_symmetric():
     a = matrix(128, 512, "rows")
-    result = products.times(a, a.T)
-    assert close(result, a, a.T) and (result == result.T).all()
+    for x in (a, a.T[:, :].T, a[:]):
+        assert products._in_tiles(x, x.T) is None and products._in_tiles(x, (x + 1).T) is not None
+        result = products.times(x, x.T)
+        assert close(result, x, x.T) and (result == result.T).all()
 
 
 def test_few_rows():
@@ -113,7 +123,9 @@ def test_other_kinds_of_array_and_dtype():
     assert (products.times(a, a[:1000, :2].copy()) == a @ a[:1000, :2]).all()
 
 
-def test_whether_blas_has_such_kernels_is_found_out(monkeypatch):
+@pytest.mark.parametrize("architecture, has", [("SkylakeX", True), ("Cooperlake", True), ("Haswell", False), (None, False)])
+def test_which_blas_has_such_kernels(architecture, has, monkeypatch):
     monkeypatch.undo()
-    products._reads_as_it_lies.cache_clear()
-    assert products._reads_as_it_lies() in (True, False)
+    library = None if architecture is None else SimpleNamespace(architecture=architecture)
+    monkeypatch.setattr(products.blas, "numpys", lambda: library)
+    assert products._reads_as_it_lies.__wrapped__() is has

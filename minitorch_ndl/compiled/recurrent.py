@@ -184,8 +184,7 @@ def lstm_steps_backward(plain, of_out, of_h, of_c, gates, before_c, tanhs, w_hh,
     for start, stop in reversed(steps):
         step, products = (r[:4 * (stop - start) * n].reshape(4, -1, n) for r in room)
         _lstm_back(of_out, start, parts, of_h, of_c, gates, before_c, tanhs, step, of_gates)
-        times_into(np, step, w, products)
-        parts = products
+        parts = times_into(np, step, w, products)
     _add_up(parts, of_h[:parts.shape[1]])
     return of_gates, None
 
@@ -339,7 +338,7 @@ def gru_steps_backward(plain, of_out, of_h, gates, before, from_h, w_hh, steps):
         some = stop - start
         step, parts = room[:4 * some * n].reshape(4, some, n), sums[:3 * some * n].reshape(3, some, n)
         _gru_back(of_out, start, of_h, gates, before, from_h, step, of_gates)
-        _add_three(np.matmul(step[:3], w, out=parts), of_h[:some])
+        _add_three(times_into(np, step[:3], w, parts), of_h[:some])
     return of_gates
 
 

@@ -55,9 +55,7 @@ def _by_gate(xp: Any, input: Any, weight: Any, gates: int) -> Any:
 
 def _gate_by_gate(xp: Any, x: Any, weights: Any) -> Any:
     """x, (rows, n) or (gates, rows, n), times each gate's weights."""
-    out = xp.empty((len(weights), x.shape[-2], weights.shape[2]), x.dtype)
-    times_into(xp, x, weights, out)
-    return out
+    return times_into(xp, x, weights, xp.empty((len(weights), x.shape[-2], weights.shape[2]), x.dtype))
 
 
 def _right_side(xp: Any, weight: Any, times: int) -> Any:

@@ -42,7 +42,7 @@ _MODULES = {
     "scan": "cumsum cumsum_back cumprod prod",
     "softmax": "softmax softmax.backward log_softmax log_softmax.backward "
                "cross_entropy_of_labels cross_entropy_of_labels.backward",
-    "optim": "adam descend moving",
+    "optim": "adam moving",
     "pool": "max_of_windows max_of_windows.backward",
     "recurrent": "recurrent.added lstm.steps lstm.steps.backward lstm.step lstm.step.backward "
                  "gru.steps gru.steps.backward gru.step gru.step.backward",

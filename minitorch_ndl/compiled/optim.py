@@ -27,20 +27,6 @@ def adam(plain, p, g, m, v, largest, betas, correction, eps, rate, scratch):
 
 
 @loop
-def _descend(p, g, lr):
-    for i in range(p.size):
-        p[i] -= lr * g[i]
-
-
-@twin("descend")
-def descend(plain, p, g, lr, scratch):
-    ready = rows(p, g)
-    if ready is None:
-        return plain(p, g, lr, scratch)
-    _descend(*ready, p.dtype.type(lr))
-
-
-@loop
 def _moving(p, g, b, momentum, damping, lr):
     for i in range(p.size):
         b[i] = velocity = momentum * b[i] + damping * g[i]

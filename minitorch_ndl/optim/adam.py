@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..blas import add_multiple
 from ..compiled import twinned
 from ..tensor import wrap
 from .optimizer import Optimizer
@@ -22,21 +23,15 @@ def _adam(xp: Any, p: Any, g: Any, m: Any, v: Any, largest: Any, betas: Betas, c
     xp.sqrt(v, out=scratch)
     scratch /= correction
     scratch += eps
-    xp.divide(m, scratch, out=scratch)
-    scratch *= rate
-    p -= scratch
+    add_multiple(xp, p, -rate, xp.divide(m, scratch, out=scratch), scratch)
 
 
 def _averages(xp: Any, g: Any, m: Any, v: Any, betas: Betas, scratch: Any) -> None:
     """m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g², in place."""
     beta1, beta2 = betas
-    xp.subtract(g, m, out=scratch)
-    scratch *= 1 - beta1
-    m += scratch
-    xp.multiply(g, g, out=scratch)
-    scratch *= 1 - beta2
+    add_multiple(xp, m, 1 - beta1, xp.subtract(g, m, out=scratch), scratch)
     v *= beta2
-    v += scratch
+    add_multiple(xp, v, 1 - beta2, xp.multiply(g, g, out=scratch), scratch)
 
 
 class Adam(Optimizer):
@@ -100,16 +95,12 @@ class Adamax(Optimizer):
     def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
         step, (m, u) = self._begin(xp, p, state, "exp_avg", "exp_inf")
         beta1, beta2 = group["betas"]
-        xp.subtract(g, m, out=scratch)
-        scratch *= 1 - beta1
-        m += scratch
+        add_multiple(xp, m, 1 - beta1, xp.subtract(g, m, out=scratch), scratch)
         xp.absolute(g, out=scratch)
         scratch += group["eps"]
         u *= beta2
         xp.maximum(u, scratch, out=u)
-        xp.divide(m, u, out=scratch)
-        scratch *= float(group["lr"]) / (1 - beta1**step)
-        p -= scratch
+        add_multiple(xp, p, -float(group["lr"]) / (1 - beta1**step), xp.divide(m, u, out=scratch), scratch)
 
 
 class NAdam(Optimizer):
@@ -137,8 +128,8 @@ class NAdam(Optimizer):
         product *= mu
         _averages(xp, g, m, v, (beta1, beta2), scratch)
         root = xp.sqrt(v / (1 - beta2**step)) + group["eps"]
-        p -= xp.multiply(xp.divide(g, root, out=scratch), lr * (1 - mu) / (1 - float(product)), out=scratch)
-        p -= xp.multiply(xp.divide(m, root, out=scratch), lr * mu_next / (1 - float(product) * mu_next), out=scratch)
+        for average, share in (g, (1 - mu) / (1 - float(product))), (m, mu_next / (1 - float(product) * mu_next)):
+            add_multiple(xp, p, -lr * share, xp.divide(average, root, out=scratch), scratch)
 
 
 class RAdam(Optimizer):
@@ -166,11 +157,8 @@ class RAdam(Optimizer):
             rate *= math.sqrt(1 - beta2**step)
             xp.sqrt(v, out=scratch)
             scratch += group["eps"]
-            xp.divide(m, scratch, out=scratch)
-            scratch *= rate
-        else:
-            xp.multiply(m, rate, out=scratch)
-        p -= scratch
+            m = xp.divide(m, scratch, out=scratch)
+        add_multiple(xp, p, -rate, m, scratch)
 
 
 class SparseAdam(Optimizer):

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .. import backend
+from ..blas import add_multiple
 from ..tensor import wrap
 from .optimizer import Optimizer
 
@@ -36,9 +37,8 @@ class Adagrad(Optimizer):
         total += xp.multiply(g, g, out=scratch)
         xp.sqrt(total, out=scratch)
         scratch += group["eps"]
-        xp.divide(g, scratch, out=scratch)
-        scratch *= float(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
-        p -= scratch
+        rate = float(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
+        add_multiple(xp, p, -rate, xp.divide(g, scratch, out=scratch), scratch)
 
 
 class RMSprop(Optimizer):
@@ -61,30 +61,24 @@ class RMSprop(Optimizer):
         names = ["square_avg", *["momentum_buffer"] * (group["momentum"] > 0), *["grad_avg"] * group["centered"]]
         _, (square, *_) = self._begin(xp, p, state, *names)
         alpha = group["alpha"]
-        xp.multiply(g, g, out=scratch)
-        scratch *= 1 - alpha
         square *= alpha
-        square += scratch
+        add_multiple(xp, square, 1 - alpha, xp.multiply(g, g, out=scratch), scratch)
         if group["centered"]:
             mean = state["grad_avg"]._array
-            xp.subtract(g, mean, out=scratch)
-            scratch *= 1 - alpha
-            mean += scratch
+            add_multiple(xp, mean, 1 - alpha, xp.subtract(g, mean, out=scratch), scratch)
             xp.multiply(mean, mean, out=scratch)
             xp.subtract(square, scratch, out=scratch)
             xp.sqrt(scratch, out=scratch)
         else:
             xp.sqrt(square, out=scratch)
         scratch += group["eps"]
-        xp.divide(g, scratch, out=scratch)
+        step = xp.divide(g, scratch, out=scratch)
         if group["momentum"] > 0:
             velocity = state["momentum_buffer"]._array
             velocity *= group["momentum"]
-            velocity += scratch
-            xp.multiply(velocity, float(group["lr"]), out=scratch)
-        else:
-            scratch *= float(group["lr"])
-        p -= scratch
+            velocity += step
+            step = velocity
+        add_multiple(xp, p, -float(group["lr"]), step, scratch)
 
 
 class Adadelta(Optimizer):
@@ -105,18 +99,15 @@ class Adadelta(Optimizer):
     def _update(self, xp: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any], scratch: Any) -> None:
         _, (square, steps) = self._begin(xp, p, state, "square_avg", "acc_delta")
         rho, eps = group["rho"], group["eps"]
-        xp.multiply(g, g, out=scratch)
-        scratch *= 1 - rho
         square *= rho
-        square += scratch
+        add_multiple(xp, square, 1 - rho, xp.multiply(g, g, out=scratch), scratch)
         delta = xp.add(steps, eps, out=scratch)
         xp.sqrt(delta, out=delta)
         delta /= xp.sqrt(square + eps)
         delta *= g
         steps *= rho
         steps += delta * delta * (1 - rho)
-        delta *= float(group["lr"])
-        p -= delta
+        add_multiple(xp, p, -float(group["lr"]), delta, delta)
 
 
 class Rprop(Optimizer):
@@ -169,11 +160,9 @@ class ASGD(Optimizer):
         step, (average,) = self._begin(xp, p, state, "ax")
         eta, mu = state["eta"]._array, state["mu"]._array
         p *= 1 - lambd * float(eta)
-        p -= xp.multiply(g, float(eta), out=scratch)
+        add_multiple(xp, p, -float(eta), g, scratch)
         if float(mu) != 1:
-            xp.subtract(p, average, out=scratch)
-            scratch *= float(mu)
-            average += scratch
+            add_multiple(xp, average, float(mu), xp.subtract(p, average, out=scratch), scratch)
         else:
             average[...] = p
         eta[...] = lr / (1 + lambd * lr * step) ** group["alpha"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..blas import add_multiple
 from ..tensor import wrap
 from .optimizer import Optimizer
 
@@ -44,9 +45,8 @@ class Adafactor(Optimizer):
         else:
             scratch[...] = _mean(xp, state, "variance", square, weight)
         xp.sqrt(xp.maximum(scratch, eps1 * eps1, out=scratch), out=scratch)
-        xp.divide(g, scratch, out=scratch)
-        scratch *= alpha / max(1.0, _size(xp, scratch) / group["d"])
-        p -= scratch
+        step = xp.divide(g, scratch, out=scratch)
+        add_multiple(xp, p, -alpha / max(1.0, _size(xp, step) / group["d"]), step, scratch)
 
 
 def _size(xp: Any, array: Any) -> float:
@@ -107,7 +107,7 @@ class Muon(Optimizer):
         ratio = 0.2 * math.sqrt(max(rows, columns)) if group["adjust_lr_fn"] == "match_rms_adamw" else \
             math.sqrt(max(1, rows / columns))
         update = _orthogonal(xp, update, group["ns_coefficients"], group["ns_steps"], group["eps"])
-        p -= xp.multiply(update, float(group["lr"]) * ratio, out=scratch)
+        add_multiple(xp, p, -float(group["lr"]) * ratio, update, scratch)
 
 
 def _orthogonal(xp: Any, x: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:

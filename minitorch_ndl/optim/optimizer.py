@@ -17,6 +17,7 @@ from .. import backend
 from ..autograd import views
 from ..autograd.grad_mode import enable_grad
 from ..autograd.node import Handle
+from ..blas import add_multiple
 from ..tensor import Tensor, counter, wrap
 from .accumulation import Watch
 
@@ -184,8 +185,10 @@ class Optimizer:
             if shrink != 1:
                 array *= shrink
             if decay:
-                xp.multiply(array, decay, out=scratch)
-                g = xp.add(g, scratch, out=self._scratch(xp, array, "gradient"))
+                decayed = self._scratch(xp, array, "gradient")
+                decayed[...] = g
+                add_multiple(xp, decayed, decay, array, scratch)
+                g = decayed
             self._update(xp, array, g, self.state[p], group, scratch)
             counter(p)[0] += 1
 

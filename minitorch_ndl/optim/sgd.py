@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..blas import add_multiple
 from ..compiled import twinned
 from ..tensor import wrap
 from .optimizer import Optimizer
-
-
-@twinned("descend")
-def _descend(xp: Any, p: Any, g: Any, lr: float, scratch: Any) -> None:
-    """p ← p - lr g, in place."""
-    p -= xp.multiply(g, lr, out=scratch)
 
 
 @twinned("moving")
@@ -20,9 +15,12 @@ def _moving(xp: Any, p: Any, g: Any, b: Any, momentum: float, damping: float, ne
             scratch: Any) -> None:
     """b ← μ b + damping g, then p ← p - lr b, or p ← p - lr (g + μ b); in place."""
     b *= momentum
-    b += g if damping == 1 else xp.multiply(g, damping, out=scratch)
+    if damping == 1:
+        b += g
+    else:
+        add_multiple(xp, b, damping, g, scratch)
     step = xp.add(g, xp.multiply(b, momentum, out=scratch), out=scratch) if nesterov else b
-    p -= xp.multiply(step, lr, out=scratch)
+    add_multiple(xp, p, -lr, step, scratch)
 
 
 class SGD(Optimizer):
@@ -57,4 +55,4 @@ class SGD(Optimizer):
             state["momentum_buffer"] = wrap(g.copy())
             if group["nesterov"]:
                 lr *= 1 + momentum
-        _descend(xp, p, g, lr, scratch)
+        add_multiple(xp, p, -lr, g, scratch)

@@ -484,27 +484,27 @@ def _box_muller(u: np.ndarray) -> np.ndarray:
 
 def _swapped(partner: np.ndarray) -> np.ndarray:
     """0, 1, ..., n - 1 after the elements at i and partner[i] >= i have swapped, for each i in turn."""
-    steps = np.arange(partner.size)
+    origin = np.arange(partner.size)
     if partner.size < 300:  # in a list, swapping is faster
-        values = steps.tolist()
+        values = origin.tolist()
         for i, j in enumerate(partner.tolist()):
             values[i], values[j] = values[j], values[i]
         return np.array(values, np.int64)
-    # Step i finds at partner[i] what the latest step with that partner had left there: what lay at that
-    # step's own place, where the latest step before with *that* partner had left it, and so on, back to a
-    # place that none had touched. So: the steps that move something, by partner, and by time for one partner.
-    moving = np.flatnonzero(partner != steps)
-    moving = moving[_stable_order(partner[moving])]
-    place = partner[moving]
-    again = place[1:] == place[:-1]
+    # Step i finds at partner[i] what the latest step with that partner had left there: what lay at that step's own place,
+    # where the latest step before with *that* partner had left it, and so on, back to a place that none had touched.
+    still = np.flatnonzero(partner == origin)
+    moving = np.delete(origin, still)
+    place = partner.take(moving)
     # From each place to the step that last left something there, and on, in strides that double.
-    origin, latest = steps.copy(), np.append(~again, True)[: place.size]
-    origin[place[latest]] = moving[latest]
+    origin[place] = moving  # where a place comes twice, the later step remains
     while not np.array_equal(origin, further := origin.take(origin)):
         origin = further
-    # What each step found.
-    found = np.where(partner == steps, origin, partner)
-    found[moving[1:][again]] = origin[moving[:-1][again]]
+    # What each step found: by partner, and by time for one partner.
+    order = _stable_order(place)
+    moving, place = moving.take(order), place.take(order)
+    found = partner.copy()
+    found[still] = origin[still]
+    found[moving[1:]] = np.where(place[1:] == place[:-1], origin.take(moving[:-1]), place[1:])
     return found
 
 

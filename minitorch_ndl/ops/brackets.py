@@ -20,7 +20,7 @@ from ..faces import F
 from ..fast import follows
 from ..promotion import number_array
 from ..tensor import Tensor, counter, wrap
-from .index import Layout, copy_into, index as _index, out_of_range, places_in, put, slice as _slice
+from .index import Layout, chosen, copy_into, index as _index, out_of_range, places_in, put, slice as _slice
 
 _view, _pick = _slice.op.run, _index.op.run
 _PLAIN = frozenset((int, slice, type(None), type(...)))
@@ -51,7 +51,7 @@ def getitem(self: Tensor, index: Any) -> Tensor:
                 tensors, layout = picked
                 places = tuple([_WHOLE if k is None else tensors[k]._array for k in layout])
                 try:
-                    return wrap(self._array[places])
+                    return wrap(chosen(self._array, places))
                 except IndexError:
                     raise _wrong(self, places) from None
         elif type(index) is Tensor and type(self._array) is np.ndarray and not (mode.enabled and follows(self)):

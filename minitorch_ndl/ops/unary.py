@@ -27,10 +27,9 @@ def bend(xp, input, mask, a: float, b: float):
         mask, a, b = ~mask, b, a
     if a == 1 and b == 0:  # to 0 also where the input is inf or NaN, which a product is not
         out = xp.empty(input.shape, input.dtype)
-        bits = _BITS[input.dtype.itemsize]
-        kept = out.view(bits)
-        xp.negative(mask.view(_BITS[1]), kept)
-        xp.bitwise_and(kept, input.view(bits), kept)
+        kept = out.view(bits := _BITS[input.dtype.itemsize])
+        kept[...] = mask
+        kept *= input.view(bits)
         return out
     return input * choose(xp, mask, xp.asarray(a, dtype=input.dtype), xp.asarray(b, dtype=input.dtype))
 

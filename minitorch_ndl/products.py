@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from numpy import ascontiguousarray, empty, matmul, ndarray
+from numpy import ascontiguousarray, broadcast_shapes, empty, matmul, ndarray
 
 from . import blas
 from .compiled import threads
@@ -45,35 +45,35 @@ def times_into(xp: Any, a: Any, b: Any, out: Any) -> Any:
 
 def _in_tiles(a: Any, b: Any, out: Any = None) -> Any:
     """a @ b made in tiles, in `out` if it is given; None if that would be no faster."""
-    plan = _plan(a.shape[-2:], a.strides[-2:], b.shape[-2:], b.strides[-2:], a.dtype.char, threads.available() > 1)
+    plan = _plan(a.shape, a.strides, b.shape, b.strides, a.dtype.char, threads.available() > 1)
     if plan is None:
         return None
-    down, high, inner, across, wide, turn = plan
-    if down * high == across * wide and b.base is not None and (b.base is a or b.base is a.base):
+    left, right, tiles, square, turn = plan
+    if square and b.base is not None and (b.base is a or b.base is a.base):
         return None  # of a @ a.T BLAS makes but one half
     if turn:
         b = ascontiguousarray(b)
     if out is None:
         out = empty((len(a), b.shape[1]), a.dtype)
-    matmul(a.reshape(*a.shape[:-2], down, 1, high, inner),
-           b.reshape(*b.shape[:-2], 1, inner, across, wide).swapaxes(-2, -3),
-           out=out.reshape(*out.shape[:-2], down, high, across, wide).swapaxes(-2, -3))
+    matmul(a.reshape(left), b.reshape(right).swapaxes(-2, -3), out=out.reshape(tiles).swapaxes(-2, -3))
     return out
 
 
 @functools.lru_cache(4096)
 def _plan(a: tuple, a_strides: tuple, b: tuple, b_strides: tuple, kind: str, shared: bool) -> tuple | None:
-    """For matrices of these shapes: how many tiles there are in a column, and their height; the inner size; how many there
-    are in a row, and their width; whether to turn the right side first. None for no tiles."""
-    (rows, inner), columns = a, b[1]
-    if b[0] != inner or kind not in "fd":
+    """For (stacks of) matrices of these shapes, the shapes that split the left one, the right one, and the result into
+    tiles; whether the result is square; whether to turn the right side first. None for no tiles."""
+    (rows, inner), columns = a[-2:], b[-1]
+    if b[-2] != inner or kind not in "fd":
         return None
     size = 4 if kind == "f" else 8
-    tile = _tile(rows, inner, columns, _order(a, a_strides, size), _order(b, b_strides, size), shared)
+    tile = _tile(rows, inner, columns, _order(a[-2:], a_strides[-2:], size), _order(b[-2:], b_strides[-2:], size), shared)
     if tile is None:
         return None
     high, wide, turn = tile
-    return rows // high, high, inner, columns // wide, wide, turn
+    down, across = rows // high, columns // wide
+    return ((*a[:-2], down, 1, high, inner), (*b[:-2], 1, inner, across, wide),
+            (*broadcast_shapes(a[:-2], b[:-2]), down, high, across, wide), rows == columns, turn)
 
 
 def _order(shape: tuple, strides: tuple, size: int) -> str:

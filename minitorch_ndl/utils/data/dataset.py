@@ -66,7 +66,7 @@ class TensorDataset(Dataset[tuple]):
         at = indices
         if type(at) is slice:
             if at.stop <= len(self):
-                return [t[at].clone() for t in self.tensors]
+                return [t[at].clone() if t.requires_grad else wrap(t._array[at].copy()) for t in self.tensors]
             at = np.arange(at.start, at.stop)  # a slice would be cut short; indices say what is wrong
         if type(at) is np.ndarray:
             at = wrap(at)

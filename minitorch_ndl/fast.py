@@ -63,9 +63,9 @@ def layering(op: Op) -> Callable:
         values, recording, x = list(args), mode.enabled, None
         for i, optional, promoted, differentiable, lifted in places:
             value = args[i]
-            if value is None and optional:
-                continue
             if not isinstance(value, Tensor):
+                if value is None and optional:
+                    continue
                 if lifted and type(value) is float and x is not None and x.dtype.kind == "f":
                     values[i] = number_array(value, x.dtype)
                     continue

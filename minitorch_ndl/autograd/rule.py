@@ -58,25 +58,25 @@ class Rule:
         tensors  the kernel's arguments, as Tensors; `out`: its result, or a list of them
         written  1 if the operation itself writes into `out`, and that is not counted as a write yet
         """
-        guards, written_before = [], False
+        guards: list[Any] = []
+        versions: list[Any] = []
         for _, i in self.guarded:
             holder = tensors[i]
             if isinstance(holder, Tensor):
-                if holder._counter is not None and holder._counter[0]:
-                    written_before = True
+                state = holder._counter
+                versions.append(0 if state is None else state[0])
             else:
                 holder = _only_tensors(holder)
-                written_before = written_before or bool(version(holder))
+                versions.append(version(holder))
             guards.append(holder)
         for _, which in self.outputs:
             outs = [out] if isinstance(out, Tensor) else out if which is None else [out[which]]
-            guards.append(tuple(map(counter, outs)) if len(outs) > 1 else counter(outs[0]))  # no cycle to the node
-            written_before = written_before or bool(written) or bool(version(guards[-1]))
+            holder = tuple(map(counter, outs)) if len(outs) > 1 else counter(outs[0])  # no cycle to the node
+            guards.append(holder)
+            versions.append(version(holder) + written if written else version(holder))
         node.guards = tuple(guards)
-        if written_before:
-            inputs = len(self.guarded)
-            node.versions = tuple([version(g) + written if written and k >= inputs else version(g)
-                                   for k, g in enumerate(guards)])
+        if any(versions):
+            node.versions = tuple(versions)
 
     def guard_name(self, which: int) -> str:
         """What guard number `which` stands for, for the error."""
@@ -120,10 +120,7 @@ def check_versions(node: Node) -> None:
     """Raise if a saved value has been written into since it was saved."""
     versions = node.versions
     for k, holder in enumerate(node.guards):
-        if type(holder) is Tensor:
-            now = 0 if holder._counter is None else holder._counter[0]
-        else:
-            now = holder[0] if type(holder) is list else version(holder)
+        now = holder[0] if type(holder) is list else version(holder)
         expected = 0 if versions is None else versions[k]
         if now != expected:
             raise errors.changed_in_place(node, node.rule.guard_name(k), now, expected)
@@ -131,15 +128,14 @@ def check_versions(node: Node) -> None:
 
 def version(holder: Any) -> Any:
     """How many writes a Tensor, a version counter or a tuple of them has seen."""
+    if isinstance(holder, Tensor):
+        holder = holder._counter
     if holder is None:
         return 0
     if type(holder) is list:
         return holder[0]
-    if type(holder) is tuple:  # for operations on lists; zero stays falsy
-        versions = tuple(map(version, holder))
-        return versions if any(versions) else 0
-    state = holder._counter
-    return 0 if state is None else state[0]
+    versions = tuple(map(version, holder))  # for operations on lists; zero stays falsy
+    return versions if any(versions) else 0
 
 
 def look_at(node: Node) -> None:

@@ -63,10 +63,10 @@ def add_multiple(xp: Any, y: Any, a: float, x: Any, scratch: Any) -> None:
 
     NumPy takes two steps and rounds twice; BLAS (and PyTorch) go through both arrays but once.
     """
-    blas = numpys() if type(y) is ndarray and y.shape == x.shape and y.dtype is x.dtype and a else None
-    if blas is not None and y.dtype in blas.axpy and 0 < y.size < 1 << 31:  # BLAS may count in 32 bits
+    blas = numpys() if type(y) is ndarray and y.shape == x.shape and y.dtype is x.dtype else None
+    if blas is not None and y.dtype in blas.axpy and 0 < y.size < 1 << 31 and a:  # it may count in 32 bits
         try:
-            blas.axpy[y.dtype](y.size, a, byref(_first(x)), 1, byref(_first(y)), 1)
+            blas.axpy[y.dtype](y.size, float(a), byref(_first(x)), 1, byref(_first(y)), 1)
             return
         except TypeError:  # one of them isn't in order, or is read-only
             pass

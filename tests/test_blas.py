@@ -104,6 +104,13 @@ def test_multiples_are_added_however_they_lie(either, layout):
         np.testing.assert_allclose(both[0], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("two", [2, np.float32(2), np.float64(2), np.int64(2), np.array(2, "f"), np.array(2.0)])
+def test_any_number_will_do(either, two):
+    y = np.ones(3, "f")
+    blas.add_multiple(np, y, two, np.arange(3, dtype="f"), np.empty(3, "f"))
+    assert y.tolist() == [1, 3, 5]
+
+
 def test_scratch_may_hold_what_is_added(either):
     y, x = values(100, 0), values(100, 1)
     expected = y + 3 * x

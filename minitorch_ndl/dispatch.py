@@ -63,7 +63,8 @@ class Op:
         self.signature = Signature.of_kernel(kernel, keywords=keywords)
         self.arrays = self.signature.arrays  # positions of the parameters that are arrays
         self.promote, self.numbers, self.view, self.many = promote, numbers, view, many
-        self.outputs, self.saves, self.ufunc, self.write = tuple(outputs), tuple(saves), ufunc, write
+        self.outputs = self.signature.outputs = tuple(outputs)
+        self.saves, self.ufunc, self.write = tuple(saves), ufunc, write
         # Inputs of these kinds take the general path, which checks and converts.
         self.checked: str = check[0] if check else ""
         self.check: Callable | None = check[1] if check else None

@@ -50,6 +50,7 @@ class Signature:
         self.required = len(names)
         while self.required and self._tail[self.required - 1] is not _MISSING:
             self.required -= 1
+        self.outputs: Sequence[str] = ()  # names, where there are several
         self._pairs: Any = None
         self._forms: dict[tuple, tuple[int, ...]] = {}  # calls with keywords that were fine: where their keywords go
 
@@ -114,11 +115,10 @@ class Signature:
         return tuple(values)
 
     def pair(self, op: str, values: Sequence[Any]) -> Any:
-        """Several outputs as a named tuple."""
+        """Several outputs as a named tuple, whose type is made when it is first needed."""
+        if self._pairs is None:
+            self._pairs = named_result(op, self.outputs)
         return self._pairs(*values)
-
-    def name_outputs(self, op: str, outputs: Sequence[str]) -> None:
-        self._pairs = named_result(op, outputs)
 
     def __str__(self) -> str:
         parts = []
@@ -295,13 +295,15 @@ def _either(run: Callable, in_place: Callable, flag: int) -> Callable:
     return lambda *args: in_place(*args) if args[flag] else run(*args)
 
 
+_PAGES = {"torch": "torch.", "functional": "torch.nn.functional.", "linalg": "torch.linalg.", "special": "torch.special.",
+          "method": "torch.Tensor."}
+
+
 def dress(call: Any, name: str, on: str, doc: str, documented: Callable, signature: Signature) -> None:
     """Give a made function its name, home, signature and documentation."""
     home = next((p for p in ("torch", "linalg", "special", "functional", "method") if p in on.split()), "torch")
     call.__name__ = name
     call.__qualname__ = f"Tensor.{name}" if home == "method" or name.endswith("_") else name
     call.__module__ = _MODULES[home]
-    page = {"torch": "torch.", "functional": "torch.nn.functional.", "linalg": "torch.linalg.",
-            "special": "torch.special.", "method": "torch.Tensor."}[home]
-    call.__doc__ = f"{name}{signature}\n\n{doc}\n\nhttps://pytorch.org/docs/stable/generated/{page}{name}.html"
+    call.__doc__ = f"{name}{signature}\n\n{doc}\n\nhttps://pytorch.org/docs/stable/generated/{_PAGES[home]}{name}.html"
     call.__wrapped__, call.signature = documented, signature

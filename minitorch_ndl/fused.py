@@ -163,8 +163,6 @@ def fused(reference: Callable, *, on: str = "torch method", aliases: Sequence[st
             return rules[wanted]
 
         record.rule = rule  # type: ignore[method-assign]
-        if record.outputs:
-            record.signature.name_outputs(title, record.outputs)
         OPS[title] = record
 
         record.run = run = layering(record)

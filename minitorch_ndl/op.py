@@ -48,8 +48,6 @@ def op(*, on: str = "torch method", name: str | None = None, aliases: Sequence[s
         run = fast.path(record)
         record.run = run
         OPS[record.name] = record
-        if record.outputs:
-            record.signature.name_outputs(record.name, record.outputs)
 
         in_place = fast.in_place_path(record)
         methods = fast.operator_methods(record, operators, commutes) if operators else {}

@@ -3,8 +3,7 @@
 A twin does what a kernel written in NumPy does, as a plain loop that Numba compiles, and hands whatever is unusual
 (another dtype or layout, a size that does not pay) back to it. Results differ by rounding only. Nothing here is loaded
 at import: `twin_of` is asked when a kernel is first used. Where Numba is missing, or MINITORCH_NDL_FAST=0 in the
-environment, it answers with the kernel itself. Loading Numba takes most of a second: who only predicts with a small model
-never waits for it.
+environment, it answers with the kernel itself.
 
     @twin("gelu")  # the operation's forward; its backward is "gelu.backward"
     def gelu(plain, input, approximate):  # the kernel in NumPy, then what it takes
@@ -48,7 +47,6 @@ _MODULES = {
     "recurrent": "recurrent.added lstm.steps lstm.steps.backward lstm.step lstm.step.backward "
                  "gru.steps gru.steps.backward gru.step gru.step.backward",
 }
-WORTH = 1 << 16  # elements: an array that large is worth loading Numba for
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 _twins: dict[str, Callable] = {}
 
@@ -61,25 +59,11 @@ def enabled() -> bool:
 
 def twin_of(name: str, plain: Callable) -> Callable:
     """The twin of the kernel `name`, which takes the same arguments as `plain`; `plain` itself where there is none."""
-    if name not in _HOMES or not enabled():
+    home = _HOMES.get(name)
+    if home is None or not enabled():
         return plain
-    if "numba" in sys.modules or name.endswith(".backward"):
-        return _loaded(name, plain)
-    return functools.partial(_when_it_pays, name, plain, [])
-
-
-def _when_it_pays(name: str, plain: Callable, chosen: list[Callable], *args: Any) -> Any:
-    """The kernel, until somebody trains or an array is worth it; then its twin."""
-    if not chosen:
-        if "numba" not in sys.modules and all(getattr(a, "size", 0) < WORTH for a in args):
-            return plain(*args)
-        chosen.append(_loaded(name, plain))
-    return chosen[0](*args)
-
-
-def _loaded(name: str, plain: Callable) -> Callable:
     try:
-        importlib.import_module(f"{__name__}.{_HOMES[name]}")
+        importlib.import_module(f"{__name__}.{home}")
     except ImportError as error:  # a Numba that does not go with this NumPy says so when it is imported
         print(f"minitorch_ndl: the fast extra is left out, for Numba can't be loaded: {error}", file=sys.stderr)
         enabled.cache_clear()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from ctypes import byref, c_char
+from ctypes import byref, c_char, c_void_p
 from typing import Any
 
 from numpy import dtype, ndarray
@@ -31,8 +31,9 @@ class OpenBLAS:
         self.architecture = core().decode()
         self.get_num_threads = library[f"{prefix}openblas_get_num_threads{suffix}"]
         self.set_num_threads = library[f"{prefix}openblas_set_num_threads{suffix}"]
+        self.sgemm = ctypes.cast(library[f"{prefix}cblas_sgemm{suffix}"], c_void_p).value  # where it begins
         self.axpy = {}  # by dtype: axpy(n, a, x, 1, y, 1), y <- y + a x
-        size, array = ctypes.c_int64 if suffix else ctypes.c_int, ctypes.c_void_p
+        size, array = ctypes.c_int64 if suffix else ctypes.c_int, c_void_p
         for kind, number in ("s", ctypes.c_float), ("d", ctypes.c_double):
             axpy = library[f"{prefix}cblas_{kind}axpy{suffix}"]
             axpy.argtypes, axpy.restype = (size, number, array, size, array, size), None

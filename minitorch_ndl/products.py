@@ -17,7 +17,7 @@ from .compiled import threads
 
 TILE = 1_000_000  # so many multiplications a tile may have
 LARGE = 1 << 26  # products of more than this are worth copying for...
-SHARED = 4_000_000  # ... and with several threads those of more than this: BLAS shares them out
+SHARED = 4_000_000  # ... and with several threads those of more than this: BLAS shares them out, or we do
 
 
 def times(a: Any, b: Any) -> Any:
@@ -25,7 +25,7 @@ def times(a: Any, b: Any) -> Any:
     if type(a) is not ndarray:
         return a.dot(b)
     if a.size * b.shape[1] > TILE:
-        out = _in_tiles(a, b)
+        out = _shared_out(a, b) if a.size * b.shape[1] > SHARED and threads.held() else _in_tiles(a, b)
         if out is not None:
             return out
     rows = len(a)
@@ -38,14 +38,34 @@ def times(a: Any, b: Any) -> Any:
 
 def times_into(xp: Any, a: Any, b: Any, out: Any) -> Any:
     """a @ b of matrices, or of stacks of them, made in `out`, which lies in order."""
-    if type(a) is not ndarray or a.shape[-2] * a.shape[-1] * b.shape[-1] <= TILE or _in_tiles(a, b, out) is None:
+    if type(a) is not ndarray:
         xp.matmul(a, b, out=out)
+    elif out.ndim == b.ndim == 3 and out.size * a.shape[-1] > SHARED and threads.held():
+        threads.each(len(out), lambda i: _into(a if a.ndim == 2 else a[i], b[i], out[i]), keep=True)
+    else:
+        _into(a, b, out)
+    return out
+
+
+def _into(a: Any, b: Any, out: Any) -> None:
+    if a.shape[-2] * a.shape[-1] * b.shape[-1] <= TILE or _in_tiles(a, b, out) is None:
+        matmul(a, b, out=out)
+
+
+def _shared_out(a: Any, b: Any) -> Any:
+    """a @ b, some of its rows by each of our own threads; None if that would be no faster."""
+    (rows, inner), parts = a.shape, threads.available()
+    if len(b) != inner or a.dtype != b.dtype or a.dtype.char not in "fd" or rows < 16 * parts:
+        return None
+    out = empty((rows, b.shape[1]), a.dtype)
+    ends = [*range(0, rows, -(-rows // (4 * parts)) * 4), rows]  # BLAS goes by four rows
+    threads.each(len(ends) - 1, lambda i: _into(a[ends[i]:ends[i + 1]], b, out[ends[i]:ends[i + 1]]), keep=True)
     return out
 
 
 def _in_tiles(a: Any, b: Any, out: Any = None) -> Any:
     """a @ b made in tiles, in `out` if it is given; None if that would be no faster."""
-    plan = _plan(a.shape, a.strides, b.shape, b.strides, a.dtype.char, threads.available() > 1)
+    plan = _plan(a.shape, a.strides, b.shape, b.strides, a.dtype.char, threads.available() > 1 and not threads.held())
     if plan is None:
         return None
     left, right, tiles, square, turn = plan

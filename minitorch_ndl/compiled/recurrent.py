@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from .. import blas
 from ..products import times_into
 from . import loop, twin
+from .gemm import multiply
 from .numeric import tanh
+from .threads import each
 
 # Each gate of a step is one row of numbers. Loops go over few rows each: the compiler has to check that they don't overlap,
 # and gives up on vector instructions where that takes many checks.
@@ -87,6 +90,19 @@ def _bias(biases, shape):
         there[0].reshape(shape) if there else 0)
 
 
+def _sgemm():
+    """Where BLAS's product begins, for whole sequences in one call; None where nobody knows."""
+    library = blas.numpys()
+    return None if library is None else library.sgemm
+
+
+def _share_out(sequences, work, products):
+    """work(first, last) for all sequences, in parts, as they don't depend on each other: of about sixteen, for which
+    products are at their best."""
+    parts = max(1, min(sequences // 16, 16))
+    each(parts, lambda i: work(sequences * i // parts, sequences * (i + 1) // parts), pays=products > 1 << 24, keep=True)
+
+
 # --- LSTM -------------------------------------------------------------------------------------------------------------
 
 
@@ -123,69 +139,78 @@ def _lstm_slopes(i, f, new, o, c, tanh_c, of_h, of_c, step):
 
 
 @loop
-def _lstm_forth(gates, start, product, bias, h, c, out, before_h, before_c, tanhs):
-    n = product.shape[1]
-    stop = start + n
-    for k in range(4):
-        b = bias[k]
-        for i in range(n):
-            row, more = gates[k, start + i], product[k, i]
-            for j in range(b.size):
-                row[j] += more[j] + b[j]
-    _copy(h.reshape(-1), before_h[start:stop].reshape(-1))
-    _copy(c.reshape(-1), before_c[start:stop].reshape(-1))
-    last = h[:n].reshape(-1)
-    _lstm_values(gates[0, start:stop].reshape(-1), gates[1, start:stop].reshape(-1), gates[2, start:stop].reshape(-1),
-                 gates[3, start:stop].reshape(-1), c[:n].reshape(-1), tanhs[start:stop].reshape(-1), last)
-    _copy(last, out[start:stop].reshape(-1))
+def _lstm_forth(sgemm, steps, first, last, w, bias, gates, h, c, out, before_h, before_c, tanhs):
+    """All steps of the sequences from `first` to before `last`."""
+    for t in range(len(steps)):
+        start, stop = steps[t, 0] + first, min(steps[t, 0] + last, steps[t, 1])
+        if start >= stop:  # they have ended, or not begun
+            continue
+        now_h, now_c = h[first:first + stop - start], c[first:first + stop - start]
+        for k in range(4):
+            gate, b = gates[k, start:stop], bias[k]
+            for i in range(len(gate)):
+                row = gate[i]
+                for j in range(b.size):
+                    row[j] += b[j]
+            multiply(sgemm, now_h, w[k], gate, 1)
+        _copy(now_h.reshape(-1), before_h[start:stop].reshape(-1))
+        _copy(now_c.reshape(-1), before_c[start:stop].reshape(-1))
+        _lstm_values(gates[0, start:stop].reshape(-1), gates[1, start:stop].reshape(-1), gates[2, start:stop].reshape(-1),
+                     gates[3, start:stop].reshape(-1), now_c.reshape(-1), tanhs[start:stop].reshape(-1), now_h.reshape(-1))
+        _copy(now_h.reshape(-1), out[start:stop].reshape(-1))
 
 
 @twin("lstm.steps")
 def lstm_steps(plain, gates, biases, h, c, w_hh, w_hr, steps):
-    if w_hr is not None or not gates.size or not _quick(gates, h, c, w_hh):
+    sgemm = _sgemm()
+    if sgemm is None or w_hr is not None or not gates.size or not _quick(gates, h, c, w_hh):
         return plain(gates, biases, h, c, w_hh, w_hr, steps)
     n = h.shape[1]
     out, before_h, before_c, tanhs = (np.empty(gates.shape[1:], gates.dtype) for _ in range(4))
-    w, bias = np.ascontiguousarray(w_hh.reshape(4, n, n).mT), _bias(biases, (4, n))
-    room = np.empty(4 * h.size, gates.dtype)
-    for start, stop in steps:
-        product = room[:4 * (stop - start) * n].reshape(4, -1, n)
-        times_into(np, h[:stop - start], w, product)
-        _lstm_forth(gates, start, product, bias, h, c, out, before_h, before_c, tanhs)
+    w, bias, steps = np.ascontiguousarray(w_hh.reshape(4, n, n).mT), _bias(biases, (4, n)), np.array(steps)
+
+    def work(first, last):
+        _lstm_forth(sgemm, steps, first, last, w, bias, gates, h, c, out, before_h, before_c, tanhs)
+
+    _share_out(len(h), work, gates.size * n)
     return out, before_h, before_c, tanhs
 
 
 @loop
-def _lstm_back(of_out, start, parts, of_h, of_c, gates, before_c, tanhs, step, of_gates):
-    """With the gradient of h from the step that was before this one, in four parts."""
-    n = step.shape[1]
-    stop = start + n
-    if parts.size:
-        _add_up(parts, of_h[:parts.shape[1]])
-    of_last, more = of_h[:n].reshape(-1), of_out[start:stop].reshape(-1)
-    for j in range(of_last.size):
-        of_last[j] += more[j]
-    _lstm_slopes(gates[0, start:stop].reshape(-1), gates[1, start:stop].reshape(-1), gates[2, start:stop].reshape(-1),
-                 gates[3, start:stop].reshape(-1), before_c[start:stop].reshape(-1), tanhs[start:stop].reshape(-1),
-                 of_last, of_c[:n].reshape(-1), step.reshape(-1))
-    for i in range(n):
+def _lstm_back(sgemm, steps, first, last, w, of_out, of_h, of_c, gates, before_c, tanhs, of_gates):
+    n = tanhs.shape[1]
+    room = np.empty(4 * (last - first) * n, tanhs.dtype)
+    for t in range(len(steps) - 1, -1, -1):
+        start, stop = steps[t, 0] + first, min(steps[t, 0] + last, steps[t, 1])
+        if start >= stop:
+            continue
+        now_h, now_c = of_h[first:first + stop - start], of_c[first:first + stop - start]
+        of_last, more, step = now_h.reshape(-1), of_out[start:stop].reshape(-1), room[:4 * now_h.size]
+        for j in range(of_last.size):
+            of_last[j] += more[j]
+        _lstm_slopes(gates[0, start:stop].reshape(-1), gates[1, start:stop].reshape(-1), gates[2, start:stop].reshape(-1),
+                     gates[3, start:stop].reshape(-1), before_c[start:stop].reshape(-1), tanhs[start:stop].reshape(-1),
+                     of_last, now_c.reshape(-1), step)
+        by_gate = step.reshape(4, stop - start, n)
+        for i in range(stop - start):
+            for k in range(4):
+                _copy(by_gate[k, i], of_gates[start + i, k])
         for k in range(4):
-            _copy(step[k, i], of_gates[start + i, k])
+            multiply(sgemm, by_gate[k], w[k], now_h, min(k, 1))
 
 
 @twin("lstm.steps.backward")
 def lstm_steps_backward(plain, of_out, of_h, of_c, gates, before_c, tanhs, w_hh, w_hr, steps):
-    if w_hr is not None or not gates.size or not _quick(of_h, of_c, gates, before_c, tanhs):
+    sgemm = _sgemm()
+    if sgemm is None or w_hr is not None or not gates.size or not _quick(of_h, of_c, gates, before_c, tanhs, w_hh):
         return plain(of_out, of_h, of_c, gates, before_c, tanhs, w_hh, w_hr, steps)
-    rows, n = tanhs.shape
+    (rows, n), steps = tanhs.shape, np.array(steps)
     of_out, of_gates, w = np.ascontiguousarray(of_out), np.empty((rows, 4, n), gates.dtype), w_hh.reshape(4, n, n)
-    room = [np.empty(4 * of_h.size, gates.dtype) for _ in range(2)]
-    parts = room[0][:0].reshape(4, 0, n)
-    for start, stop in reversed(steps):
-        step, products = (r[:4 * (stop - start) * n].reshape(4, -1, n) for r in room)
-        _lstm_back(of_out, start, parts, of_h, of_c, gates, before_c, tanhs, step, of_gates)
-        parts = times_into(np, step, w, products)
-    _add_up(parts, of_h[:parts.shape[1]])
+
+    def work(first, last):
+        _lstm_back(sgemm, steps, first, last, w, of_out, of_h, of_c, gates, before_c, tanhs, of_gates)
+
+    _share_out(len(of_h), work, gates.size * n)
     return of_gates, None
 
 

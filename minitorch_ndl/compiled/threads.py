@@ -6,12 +6,15 @@ same bits on any number of threads. While parts run side by side, BLAS keeps to 
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import ctypes
 import functools
 import os
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 from ..blas import libraries
@@ -48,6 +51,11 @@ def allow(count: int) -> None:
             library.set_num_threads(count)
 
 
+def held() -> bool:
+    """Whether BLAS keeps to one thread for a while, so that large products are better shared out here."""
+    return _held is not None
+
+
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -76,15 +84,15 @@ def each(parts: int, work: Callable[[int], Any], pays: bool = True, keep: bool =
     try:
         for library in blas:
             library.set_num_threads(1)
-        # With the caller's context: NumPy is to be as silent there.
-        others = [_pool(os.getpid()).submit(contextvars.copy_context().run, run) for _ in range(threads - 1)]
+        done: SimpleQueue[BaseException | None] = SimpleQueue()
+        _helpers(os.getpid()).ask(threads - 1, run, done)
         try:
             run()
         finally:
-            for other in others:
-                other.exception()  # when it has finished
-        for other in others:
-            other.result()
+            errors = [done.get() for _ in range(threads - 1)]
+        for error in errors:
+            if error is not None:
+                raise error
     finally:
         if keep:
             _hold(before)
@@ -134,8 +142,61 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew)
 
 
-@functools.lru_cache(1)
-def _pool(process: int) -> Any:  # a forked child has none of its parent's threads
-    from concurrent.futures import ThreadPoolExecutor
+class _Helpers:
+    """Threads that wait for work. They begin in half the time that an executor takes, and on another processor.
 
-    return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "minitorch_ndl")
+    Linux may wake a thread on the processor of the one that called it, and leave both there for a tenth of a second: in a
+    virtual machine the other processor, which is idle, looks as if it were taken. So helpers keep off the caller's.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: SimpleQueue[tuple] = SimpleQueue()
+        self.threads: list[threading.Thread] = []
+        self.shunned: int | None = None  # a processor
+
+    def ask(self, count: int, work: Callable[[], None], done: SimpleQueue) -> None:
+        """Have so many helpers do the work; `done` gets what each of them raised, or None."""
+        while len(self.threads) < count:
+            self.threads.append(threading.Thread(target=self._help, name="minitorch_ndl", daemon=True))
+            self.threads[-1].start()
+            self.shunned = None
+        self._make_room()
+        for _ in range(count):  # with the caller's context: NumPy is to be as silent there
+            self.tasks.put((contextvars.copy_context(), work, done))
+
+    def _help(self) -> None:
+        while True:
+            context, work, done = self.tasks.get()
+            error = None
+            try:
+                context.run(work)
+            except BaseException as e:
+                error = e
+            done.put(error)
+            del context, work, done, error  # nothing lives on while this waits
+
+    def _make_room(self) -> None:
+        this = _processor()
+        if this == self.shunned:
+            return
+        self.shunned = this
+        others = os.sched_getaffinity(0) - {this}
+        for thread in self.threads if others else ():
+            with contextlib.suppress(OSError):  # a system that doesn't let us choose
+                os.sched_setaffinity(thread.native_id or 0, others)
+
+
+@functools.lru_cache(1)
+def _helpers(process: int) -> _Helpers:  # a forked child has none of its parent's threads
+    return _Helpers()
+
+
+def _this_processor() -> Callable[[], int | None]:
+    """A function that says on which processor the calling thread runs; None where nobody knows."""
+    try:
+        return ctypes.CDLL(None).sched_getcpu if hasattr(os, "sched_setaffinity") else lambda: None
+    except (AttributeError, OSError, TypeError):  # without glibc
+        return lambda: None
+
+
+_processor = _this_processor()

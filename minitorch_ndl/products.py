@@ -25,7 +25,9 @@ def times(a: Any, b: Any) -> Any:
     if type(a) is not ndarray:
         return a.dot(b)
     if a.size * b.shape[1] > TILE:
-        out = _shared_out(a, b) if a.size * b.shape[1] > SHARED and threads.held() else _in_tiles(a, b)
+        out = _shared_out(a, b) if a.size * b.shape[1] > SHARED and threads.takes_products() else None
+        if out is None:
+            out = _in_tiles(a, b)
         if out is not None:
             return out
     rows = len(a)
@@ -40,7 +42,7 @@ def times_into(xp: Any, a: Any, b: Any, out: Any) -> Any:
     """a @ b of matrices, or of stacks of them, made in `out`, which lies in order."""
     if type(a) is not ndarray:
         xp.matmul(a, b, out=out)
-    elif out.ndim == b.ndim == 3 and out.size * a.shape[-1] > SHARED and threads.held():
+    elif out.ndim == b.ndim == 3 and out.size * a.shape[-1] > SHARED and threads.takes_products():
         threads.each(len(out), lambda i: _into(a if a.ndim == 2 else a[i], b[i], out[i]), keep=True)
     else:
         _into(a, b, out)
@@ -54,10 +56,11 @@ def _into(a: Any, b: Any, out: Any) -> None:
 
 def _shared_out(a: Any, b: Any) -> Any:
     """a @ b, some of its rows by each of our own threads; None if that would be no faster."""
-    (rows, inner), parts = a.shape, threads.available()
-    if len(b) != inner or a.dtype != b.dtype or a.dtype.char not in "fd" or rows < 16 * parts:
+    threads.keep_blas()
+    (rows, inner), columns, parts = a.shape, b.shape[1], threads.available()
+    if rows < 16 * parts or rows * inner * columns < 2 * SHARED or len(b) != inner or not a.dtype == b.dtype in ("f", "d"):
         return None
-    out = empty((rows, b.shape[1]), a.dtype)
+    out = empty((rows, columns), a.dtype)
     ends = [*range(0, rows, -(-rows // (4 * parts)) * 4), rows]  # BLAS goes by four rows
     threads.each(len(ends) - 1, lambda i: _into(a[ends[i]:ends[i + 1]], b, out[ends[i]:ends[i + 1]]), keep=True)
     return out
@@ -65,7 +68,7 @@ def _shared_out(a: Any, b: Any) -> Any:
 
 def _in_tiles(a: Any, b: Any, out: Any = None) -> Any:
     """a @ b made in tiles, in `out` if it is given; None if that would be no faster."""
-    plan = _plan(a.shape, a.strides, b.shape, b.strides, a.dtype.char, threads.available() > 1 and not threads.held())
+    plan = _plan(a.shape, a.strides, b.shape, b.strides, a.dtype.char, threads.available() > 1 and not threads.takes_products())
     if plan is None:
         return None
     left, right, tiles, square, turn = plan
@@ -116,10 +119,10 @@ def _tile(rows: int, inner: int, columns: int, left: str, right: str, shared: bo
                  if 400 <= h * w <= min(1200, TILE // inner)]
         return (*max(tiles, key=lambda tile: (tile[0] * tile[1], -abs(tile[0] - tile[1]))), False) if tiles else None
     turn = right == "columns"
-    if turn and (rows < 256 or inner * columns > 1 << 16):
+    if inner * columns > (1 << 16 if turn else 1 << 18) or turn and rows < 256:  # the right side has to stay in the cache
         return None
     tiles = [(h, w) for h in _divisors(rows, 64) for w in _divisors(columns, 112)
-             if h >= 16 and w >= 32 and (w % 16 == 0 or w == columns) and h * w * inner <= TILE]
+             if h >= 16 and w >= 32 and (w % 16 == 0 or w == columns) and h * w >= 1000 and h * w * inner <= TILE]
     return (*max(tiles, key=lambda tile: (tile[0] * tile[1], tile[1])), turn) if tiles else None
 
 

@@ -63,6 +63,7 @@ def test_the_usual_layers_go_in_tiles():
     assert products._tile(97, 784, 101, "rows", "columns", False) is None  # no divisors
     assert products._tile(4096, 4096, 4096, "rows", "rows", False) is None  # large
     assert products._tile(1024, 64, 192, "rows", "rows", True) is None  # shared out by BLAS
+    assert products._tile(64, 1024, 1024, "rows", "rows", False) is None  # tiles would read 4 MB again and again
 
 
 def test_stacks():
@@ -129,3 +130,48 @@ def test_which_blas_has_such_kernels(architecture, has, monkeypatch):
     library = None if architecture is None else SimpleNamespace(architecture=architecture)
     monkeypatch.setattr(products.blas, "numpys", lambda: library)
     assert products._reads_as_it_lies.__wrapped__() is has
+
+
+@pytest.fixture
+def kept_to_one_thread(monkeypatch):
+    """As while BLAS is kept to one thread, and there are two."""
+    shared = []
+
+    def each(parts, work, keep):
+        shared.append(parts)
+        return [work(i) for i in range(parts)]
+
+    monkeypatch.setattr(products.threads, "available", lambda: 2)
+    monkeypatch.setattr(products.threads, "takes_products", lambda: True)
+    monkeypatch.setattr(products.threads, "keep_blas", lambda: None)
+    monkeypatch.setattr(products.threads, "each", each)
+    return shared
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("orders", list(itertools.product(["rows", "columns"], repeat=2)), ids="-".join)
+@pytest.mark.parametrize("sizes", [*SIZES, (101, 512, 129), (33, 4000, 50)], ids=str)
+def test_large_ones_are_shared_out_while_blas_has_one_thread(sizes, orders, dtype, kept_to_one_thread):
+    rows, inner, columns = sizes
+    a, b = matrix(rows, inner, orders[0], dtype), matrix(inner, columns, orders[1], dtype)
+    assert close(products.times(a, b), a, b)
+    assert kept_to_one_thread == ([2] if rows * inner * columns >= 2 * products.SHARED else [])
+
+
+def test_stacks_are_shared_out_too(kept_to_one_thread):
+    for stack in ((), (3,)):
+        a, b = matrix(256, 64, "rows", stack=stack), matrix(64, 128, "rows", stack=(3,))
+        out = np.empty((3, 256, 128), np.float32)
+        products.times_into(np, a, b, out)
+        assert close(out, a, b)
+    assert kept_to_one_thread == [3, 3]
+
+
+def test_what_is_not_worth_sharing_out(kept_to_one_thread):
+    few, wide = matrix(20, 2000, "rows"), matrix(2000, 200, "rows")
+    assert close(products.times(few, wide), few, wide)
+    whole = np.arange(300 * 300).reshape(300, 300)
+    assert (products.times(whole, whole) == whole @ whole).all()
+    with pytest.raises(ValueError):
+        products.times(matrix(300, 300, "rows"), matrix(200, 300, "rows"))
+    assert kept_to_one_thread == []

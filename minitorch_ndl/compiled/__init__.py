@@ -44,7 +44,7 @@ _MODULES = {
                "cross_entropy_of_labels cross_entropy_of_labels.backward",
     "optim": "adam moving",
     "pool": "max_of_windows max_of_windows.backward",
-    "recurrent": "recurrent.added lstm.steps lstm.steps.backward lstm.step lstm.step.backward "
+    "recurrent": "recurrent.added recurrent.by_gate lstm.steps lstm.steps.backward lstm.step lstm.step.backward "
                  "gru.steps gru.steps.backward gru.step gru.step.backward",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -1,13 +1,15 @@
-"""Twins of the recurrent layers' steps: what they do between their matrix products goes through the cache once."""
+"""Twins of the recurrent layers: whole sequences in one call, some of them on each thread, and a cell's step.
+
+What a step does between its matrix products goes through the cache once.
+"""
 
 import numpy as np
 
 from .. import blas
-from ..products import times_into
 from . import loop, twin
 from .gemm import multiply
 from .numeric import tanh
-from .threads import each
+from .threads import each, keep_blas
 
 # Each gate of a step is one row of numbers. Loops go over few rows each: the compiler has to check that they don't overlap,
 # and gives up on vector instructions where that takes many checks.
@@ -90,17 +92,37 @@ def _bias(biases, shape):
         there[0].reshape(shape) if there else 0)
 
 
-def _sgemm():
-    """Where BLAS's product begins, for whole sequences in one call; None where nobody knows."""
+PAYS = 1 << 24  # so many multiplications of states and weights are worth several threads
+
+
+def _sgemm(size):
+    """For weights of that size, where BLAS's product begins, for whole sequences in one call. None where nobody knows, and
+    if no cache holds them: each part of the sequences would read them again, and BLAS shares out products that large."""
     library = blas.numpys()
-    return None if library is None else library.sgemm
+    return None if library is None or size > 1 << 21 else library.sgemm
+
+
+@twin("recurrent.by_gate")
+def by_gate(plain, input, weight, gates):
+    """The input's part of all gates, which is shared out where the sequences will be."""
+    n = len(weight) // gates
+    if _sgemm(n * len(weight)) is not None and len(input) * n * len(weight) > PAYS:
+        keep_blas()
+    return plain(input, weight, gates)
 
 
 def _share_out(sequences, work, products):
     """work(first, last) for all sequences, in parts, as they don't depend on each other: of about sixteen, for which
     products are at their best."""
     parts = max(1, min(sequences // 16, 16))
-    each(parts, lambda i: work(sequences * i // parts, sequences * (i + 1) // parts), pays=products > 1 << 24, keep=True)
+    each(parts, lambda i: work(sequences * i // parts, sequences * (i + 1) // parts), pays=products > PAYS, keep=True)
+
+
+@loop
+def _rows(steps, t, first, last):
+    """Where step t has the sequences from `first` to before `last`: those that have begun, and not ended."""
+    start, stop = steps[t, 0] + first, min(steps[t, 0] + last, steps[t, 1])
+    return start, max(start, stop)
 
 
 # --- LSTM -------------------------------------------------------------------------------------------------------------
@@ -142,8 +164,8 @@ def _lstm_slopes(i, f, new, o, c, tanh_c, of_h, of_c, step):
 def _lstm_forth(sgemm, steps, first, last, w, bias, gates, h, c, out, before_h, before_c, tanhs):
     """All steps of the sequences from `first` to before `last`."""
     for t in range(len(steps)):
-        start, stop = steps[t, 0] + first, min(steps[t, 0] + last, steps[t, 1])
-        if start >= stop:  # they have ended, or not begun
+        start, stop = _rows(steps, t, first, last)
+        if start == stop:
             continue
         now_h, now_c = h[first:first + stop - start], c[first:first + stop - start]
         for k in range(4):
@@ -162,7 +184,7 @@ def _lstm_forth(sgemm, steps, first, last, w, bias, gates, h, c, out, before_h, 
 
 @twin("lstm.steps")
 def lstm_steps(plain, gates, biases, h, c, w_hh, w_hr, steps):
-    sgemm = _sgemm()
+    sgemm = _sgemm(w_hh.size)
     if sgemm is None or w_hr is not None or not gates.size or not _quick(gates, h, c, w_hh):
         return plain(gates, biases, h, c, w_hh, w_hr, steps)
     n = h.shape[1]
@@ -181,8 +203,8 @@ def _lstm_back(sgemm, steps, first, last, w, of_out, of_h, of_c, gates, before_c
     n = tanhs.shape[1]
     room = np.empty(4 * (last - first) * n, tanhs.dtype)
     for t in range(len(steps) - 1, -1, -1):
-        start, stop = steps[t, 0] + first, min(steps[t, 0] + last, steps[t, 1])
-        if start >= stop:
+        start, stop = _rows(steps, t, first, last)
+        if start == stop:
             continue
         now_h, now_c = of_h[first:first + stop - start], of_c[first:first + stop - start]
         of_last, more, step = now_h.reshape(-1), of_out[start:stop].reshape(-1), room[:4 * now_h.size]
@@ -201,7 +223,7 @@ def _lstm_back(sgemm, steps, first, last, w, of_out, of_h, of_c, gates, before_c
 
 @twin("lstm.steps.backward")
 def lstm_steps_backward(plain, of_out, of_h, of_c, gates, before_c, tanhs, w_hh, w_hr, steps):
-    sgemm = _sgemm()
+    sgemm = _sgemm(w_hh.size)
     if sgemm is None or w_hr is not None or not gates.size or not _quick(of_h, of_c, gates, before_c, tanhs, w_hh):
         return plain(of_out, of_h, of_c, gates, before_c, tanhs, w_hh, w_hr, steps)
     (rows, n), steps = tanhs.shape, np.array(steps)
@@ -293,77 +315,80 @@ def _gru_slopes(r, z, new, from_h, h, of_h, step):
 
 
 @loop
-def _gru_forth(gates, start, product, b_ih, b_hh, h, out, before, from_h):
-    n = product.shape[1]
-    stop = start + n
-    for i in range(n):
-        for k in range(3):
-            b, row = b_ih[k], gates[k, start + i]
-            for j in range(b.size):
-                row[j] += b[j]
-        for k in range(2):
-            b, row, more = b_hh[k], gates[k, start + i], product[k, i]
-            for j in range(b.size):
-                row[j] += more[j] + b[j]
-        b, row, more = b_hh[2], from_h[start + i], product[2, i]
-        for j in range(b.size):
-            row[j] = more[j] + b[j]
-    last, former, result = h[:n].reshape(-1), before[start:stop].reshape(-1), out[start:stop].reshape(-1)
-    _copy(last, former)
-    _gru_values(gates[0, start:stop].reshape(-1), gates[1, start:stop].reshape(-1), gates[2, start:stop].reshape(-1),
-                from_h[start:stop].reshape(-1), former, result)
-    _copy(result, last)
+def _gru_forth(sgemm, steps, first, last, w, bias, inner_bias, gates, h, out, before, from_h):
+    for t in range(len(steps)):
+        start, stop = _rows(steps, t, first, last)
+        if start == stop:
+            continue
+        now, inner = h[first:first + stop - start], from_h[start:stop]
+        for i in range(stop - start):
+            for k in range(3):
+                b, row = bias[k], gates[k, start + i]
+                for j in range(b.size):
+                    row[j] += b[j]
+            _copy(inner_bias, inner[i])
+        multiply(sgemm, now, w[0], gates[0, start:stop], 1)
+        multiply(sgemm, now, w[1], gates[1, start:stop], 1)
+        multiply(sgemm, now, w[2], inner, 1)
+        former, result = before[start:stop].reshape(-1), out[start:stop].reshape(-1)
+        _copy(now.reshape(-1), former)
+        _gru_values(gates[0, start:stop].reshape(-1), gates[1, start:stop].reshape(-1), gates[2, start:stop].reshape(-1),
+                    inner.reshape(-1), former, result)
+        _copy(result, now.reshape(-1))
 
 
 @twin("gru.steps")
 def gru_steps(plain, gates, b_ih, b_hh, h, w_hh, steps):
-    if not gates.size or not _quick(gates, h, w_hh):
+    sgemm = _sgemm(w_hh.size)
+    if sgemm is None or not gates.size or not _quick(gates, h, w_hh):
         return plain(gates, b_ih, b_hh, h, w_hh, steps)
     n = h.shape[1]
     out, before, from_h = (np.empty(gates.shape[1:], gates.dtype) for _ in range(3))
-    w = np.ascontiguousarray(w_hh.reshape(3, n, n).mT)
-    b_ih, b_hh = (_bias([b], (3, n)) for b in (b_ih, b_hh))
-    room = np.empty(3 * h.size, gates.dtype)
-    for start, stop in steps:
-        product = room[:3 * (stop - start) * n].reshape(3, -1, n)
-        times_into(np, h[:stop - start], w, product)
-        _gru_forth(gates, start, product, b_ih, b_hh, h, out, before, from_h)
+    w, steps = np.ascontiguousarray(w_hh.reshape(3, n, n).mT), np.array(steps)
+    bias, more = _bias([b_ih], (3, n)).copy(), _bias([b_hh], (3, n))
+    bias[:2] += more[:2]
+
+    def work(first, last):
+        _gru_forth(sgemm, steps, first, last, w, bias, more[2], gates, h, out, before, from_h)
+
+    _share_out(len(h), work, gates.size * n)
     return out, before, from_h
 
 
 @loop
-def _gru_back(of_out, start, of_h, gates, before, from_h, step, of_gates):
-    n = step.shape[1]
-    stop = start + n
-    of_last, more = of_h[:n].reshape(-1), of_out[start:stop].reshape(-1)
-    for j in range(of_last.size):
-        of_last[j] += more[j]
-    _gru_slopes(gates[0, start:stop].reshape(-1), gates[1, start:stop].reshape(-1), gates[2, start:stop].reshape(-1),
-                from_h[start:stop].reshape(-1), before[start:stop].reshape(-1), of_last, step.reshape(-1))
-    for i in range(n):
-        for k in range(4):
-            _copy(step[k, i], of_gates[start + i, k])
-
-
-@loop
-def _add_three(parts, out):
-    a, b, c, to = parts[0].reshape(-1), parts[1].reshape(-1), parts[2].reshape(-1), out.reshape(-1)
-    for j in range(to.size):
-        to[j] += a[j] + b[j] + c[j]
+def _gru_back(sgemm, steps, first, last, w, of_out, of_h, gates, before, from_h, of_gates):
+    n = from_h.shape[1]
+    room = np.empty(4 * (last - first) * n, from_h.dtype)
+    for t in range(len(steps) - 1, -1, -1):
+        start, stop = _rows(steps, t, first, last)
+        if start == stop:
+            continue
+        now = of_h[first:first + stop - start]
+        of_last, more, step = now.reshape(-1), of_out[start:stop].reshape(-1), room[:4 * now.size]
+        for j in range(of_last.size):
+            of_last[j] += more[j]
+        _gru_slopes(gates[0, start:stop].reshape(-1), gates[1, start:stop].reshape(-1), gates[2, start:stop].reshape(-1),
+                    from_h[start:stop].reshape(-1), before[start:stop].reshape(-1), of_last, step)
+        by_gate = step.reshape(4, stop - start, n)
+        for i in range(stop - start):
+            for k in range(4):
+                _copy(by_gate[k, i], of_gates[start + i, k])
+        for k in range(3):
+            multiply(sgemm, by_gate[k], w[k], now, 1)
 
 
 @twin("gru.steps.backward")
 def gru_steps_backward(plain, of_out, of_h, gates, before, from_h, w_hh, steps):
-    if not gates.size or not _quick(of_h, gates, before, from_h):
+    sgemm = _sgemm(w_hh.size)
+    if sgemm is None or not gates.size or not _quick(of_h, gates, before, from_h, w_hh):
         return plain(of_out, of_h, gates, before, from_h, w_hh, steps)
-    rows, n = from_h.shape
+    (rows, n), steps = from_h.shape, np.array(steps)
     of_out, of_gates, w = np.ascontiguousarray(of_out), np.empty((rows, 4, n), gates.dtype), w_hh.reshape(3, n, n)
-    room, sums = (np.empty(k * of_h.size, gates.dtype) for k in (4, 3))
-    for start, stop in reversed(steps):
-        some = stop - start
-        step, parts = room[:4 * some * n].reshape(4, some, n), sums[:3 * some * n].reshape(3, some, n)
-        _gru_back(of_out, start, of_h, gates, before, from_h, step, of_gates)
-        _add_three(times_into(np, step[:3], w, parts), of_h[:some])
+
+    def work(first, last):
+        _gru_back(sgemm, steps, first, last, w, of_out, of_h, gates, before, from_h, of_gates)
+
+    _share_out(len(of_h), work, gates.size * n)
     return of_gates
 
 

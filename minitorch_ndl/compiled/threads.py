@@ -13,7 +13,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import Any
 
@@ -23,6 +23,7 @@ IDLE = 0.5  # seconds
 
 _limit: int | None = None  # what `set_num_threads` said
 _busy = threading.Lock()
+_ours = False  # whether somebody has kept BLAS to one thread
 _held: list[int] | None = None  # how many threads the matrix libraries had, while they are kept to one
 _last = 0.0  # when somebody last wanted them to be
 
@@ -44,16 +45,16 @@ def _default() -> int:
 
 def allow(count: int) -> None:
     """Let so many threads run."""
-    global _limit, _held
+    global _limit, _held, _ours
     with _busy:
-        _limit, _held = count, None
-        for library in libraries() or ():
-            library.set_num_threads(count)
+        _limit, _held, _ours = count, None, False
+        _tell(count for _ in libraries() or ())
 
 
-def held() -> bool:
-    """Whether BLAS keeps to one thread for a while, so that large products are better shared out here."""
-    return _held is not None
+def takes_products() -> bool:
+    """Whether large products are to be shared out here, with BLAS at one thread: since somebody first kept it there. (It
+    would round differently with several; results must not depend on when it has them.)"""
+    return _ours and available() > 1
 
 
 def processors() -> int:
@@ -65,13 +66,13 @@ def each(parts: int, work: Callable[[int], Any], pays: bool = True, keep: bool =
     """The results of work(0), ..., work(parts - 1), some of them at the same time, if it `pays`: to call another thread
     costs about a tenth of a millisecond.
 
-    keep  leave BLAS at one thread until nobody has asked for that for half a second. Its idle threads spin for a tenth of
-          a second after each product, on the processors that the next parts need: who does most of a program's work
-          here is faster without them.
+    keep  leave BLAS at one thread, see `keep_blas`.
     """
     threads = min(available(), parts) if pays else 1
     blas = libraries() if threads > 1 else None
-    if blas is None or not _busy.acquire(blocking=False):  # another thread is at it: the processors are taken
+    if keep and threads > 1:
+        keep_blas()
+    if not blas or not _busy.acquire(blocking=False):  # another thread is at it: the processors are taken
         return [work(i) for i in range(parts)]
     results: list[Any] = [None] * parts
     numbers = iter(range(parts))
@@ -80,10 +81,10 @@ def each(parts: int, work: Callable[[int], Any], pays: bool = True, keep: bool =
         for i in numbers:  # each takes the next part that nobody has taken
             results[i] = work(i)
 
-    before = [library.get_num_threads() for library in blas]
+    before = [library.get_num_threads() for library in blas] if _held is None else None
     try:
-        for library in blas:
-            library.set_num_threads(1)
+        if before is not None:
+            _tell(1 for _ in blas)
         done: SimpleQueue[BaseException | None] = SimpleQueue()
         _helpers(os.getpid()).ask(threads - 1, run, done)
         try:
@@ -94,22 +95,33 @@ def each(parts: int, work: Callable[[int], Any], pays: bool = True, keep: bool =
             if error is not None:
                 raise error
     finally:
-        if keep:
-            _hold(before)
-        else:
-            for library, count in zip(blas, before, strict=True):
-                library.set_num_threads(count)
+        if before is not None:
+            _tell(before)
         _busy.release()
+        if keep:
+            keep_blas()
     return results
 
 
-def _hold(before: list[int]) -> None:
-    """Leave BLAS at one thread for a while."""
-    global _held, _last
-    _last = time.monotonic()
-    if _held is None:
-        _held = before
+def keep_blas() -> None:
+    """Leave BLAS at one thread until nobody has asked for that for half a second. Its idle threads spin for a tenth of a
+    second after each product, on the processors that other threads need: who does most of a program's work here is faster
+    without them."""
+    global _held, _last, _ours
+    _last, blas = time.monotonic(), libraries()
+    if _held is None and blas and available() > 1 and _busy.acquire(blocking=False):
+        try:
+            _held, _ours = [library.get_num_threads() for library in blas], True
+            _tell(1 for _ in blas)
+        finally:
+            _busy.release()
         _look_later()
+
+
+def _tell(counts: Iterable[int]) -> None:
+    """Tell the matrix libraries how many threads to take."""
+    for library, count in zip(libraries() or (), counts, strict=True):
+        library.set_num_threads(count)
 
 
 def _look_later() -> None:
@@ -127,8 +139,7 @@ def _let_go() -> None:
         if time.monotonic() - _last < IDLE:
             _look_later()
             return
-        for library, count in zip(libraries() or (), _held, strict=True):
-            library.set_num_threads(count)
+        _tell(_held)
         _held = None
 
 

@@ -48,6 +48,7 @@ def _projected(xp: Any, input: Any, weight: Any, *biases: Any) -> Any:
     return out
 
 
+@twinned("recurrent.by_gate")
 def _by_gate(xp: Any, input: Any, weight: Any, gates: int) -> Any:
     """The same as (gates, rows, n): several products of n columns beat one of all the columns."""
     return _gate_by_gate(xp, input, xp.ascontiguousarray(weight.reshape(gates, -1, weight.shape[1]).mT))

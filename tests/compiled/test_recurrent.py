@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 
 import minitorch_ndl as ndl
-from minitorch_ndl import compiled, nn
+from minitorch_ndl import compiled, nn, products
+from minitorch_ndl.compiled import threads
+from minitorch_ndl.faces import F
 from minitorch_ndl.nn.utils import rnn
 from minitorch_ndl.ops import cells, recurrent
 
 pytest.importorskip("numba")
 
-NAMES = {"_added": "recurrent.added", "_lstm_steps": "lstm.steps", "_lstm_steps_backward": "lstm.steps.backward",
+from minitorch_ndl.compiled import recurrent as twins
+from minitorch_ndl.compiled.gemm import multiply
+
+NAMES = {"_added": "recurrent.added", "_by_gate": "recurrent.by_gate", "_lstm_steps": "lstm.steps", "_lstm_steps_backward": "lstm.steps.backward",
          "_lstm_step": "lstm.step", "_lstm_step_backward": "lstm.step.backward", "_gru_steps": "gru.steps",
          "_gru_steps_backward": "gru.steps.backward", "_gru_step": "gru.step", "_gru_step_backward": "gru.step.backward"}
 TWINNED = [(module, name) for name in NAMES for module in (recurrent, cells) if name in vars(module)]
@@ -118,6 +123,47 @@ def test_packed_sequences(kind, taken):
 
     same(run, [*sequences, *states, *layer.parameters()], "float32")
     assert f"{kind.lower()}.steps.backward" in taken
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_the_same_bits_on_any_number_of_threads(kind, reverse, taken, monkeypatch):
+    sizes, gates = (70,) * 9 + (50,) * 9 + (3,) * 2, {"lstm": 4, "gru": 3}[kind]
+    x, states = ndl.randn(sum(sizes), 40, requires_grad=True), [ndl.randn(70, 96) for _ in range(gates - 2)]
+    weights = [ndl.randn(*shape, requires_grad=True) for shape in ((gates * 96, 40), (gates * 96, 96), (gates * 96,), (gates * 96,))]
+    w_hr = (None,) if kind == "lstm" else ()
+    parts, original = [], threads.each
+    monkeypatch.setattr(twins, "each", lambda count, work, **how: (parts.append(count), original(count, work, **how))[1])
+    monkeypatch.setattr(products, "SHARED", 1 << 40)  # for this is about the sequences
+    found, before = [], ndl.get_num_threads()
+    for count in (1, 2, 3):
+        ndl.set_num_threads(count)
+        found.append(outcome(lambda: getattr(F, f"{kind}_layer")(x, *states, *weights, *w_hr, sizes, reverse), [x, *weights]))
+    held = threads._held
+    ndl.set_num_threads(before)
+    assert parts == [4] * 6 and held and {f"{kind}.steps", f"{kind}.steps.backward"} <= taken
+    for one, two, three in zip(*found, strict=True):
+        assert (one == two).all() and (one == three).all()
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_where_nobody_knows_where_blas_is(kind, taken, monkeypatch):
+    monkeypatch.setattr(twins.blas, "numpys", lambda: None)
+    layer, x = getattr(nn, kind)(3, 4), ndl.randn(5, 2, 3)
+    layer(x)[0].sum().backward()
+    assert not taken
+
+
+@pytest.mark.parametrize("rows, inner, columns", [(1, 1, 1), (16, 128, 128), (5, 700, 300), (70, 300, 131), (2000, 600, 70)])
+def test_products_inside_loops(rows, inner, columns):
+    numbers = np.random.default_rng(rows)
+    a, b, out = (numbers.standard_normal(shape, np.float32) for shape in ((rows, inner + 3), (inner, columns), (rows, columns + 2)))
+    left, result, rest = a[:, 1:-2], out[:, :-2], out[:, -2:].copy()
+    for beta in (1, 0):
+        expected = left.astype("d") @ b.astype("d") + beta * result.astype("d")
+        multiply(twins.blas.numpys().sgemm, left, b, result, beta)
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5 * inner ** 0.5)
+    assert (out[:, -2:] == rest).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

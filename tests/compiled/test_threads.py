@@ -1,5 +1,6 @@
 """Work on several threads: who does what, what BLAS is told, and what happens to errors."""
 
+import os
 import threading
 import time
 
@@ -55,6 +56,39 @@ def test_blas_keeps_to_one_thread_for_a_while(library, monkeypatch):
         threads.each(4, lambda i: None)  # which puts back what it has found
         assert library.count == 1
         until(lambda: library.count == 4)
+
+
+def test_while_blas_is_kept_to_one_thread_nobody_tells_it_again(library, monkeypatch):
+    monkeypatch.setattr(threads, "IDLE", 0.2)
+    assert threads._held is None
+    for keep in (True, True, False):
+        threads.each(4, lambda i: None, keep=keep)
+    assert library.seen == [1] and threads._held is not None
+    until(lambda: threads._held is None)
+    assert library.seen == [1, 4]
+
+
+@pytest.mark.skipif(threads.processors() < 2 or threads._processor() is None, reason="needs two processors of Linux")
+def test_helpers_keep_off_the_callers_processor(library):
+    meeting = threading.Barrier(2, timeout=30)
+    own = os.sched_getaffinity(0)
+
+    def work(i):
+        meeting.wait()
+        return threading.get_native_id(), threads._processor(), os.sched_getaffinity(0)
+
+    for processor in sorted(own)[:2]:
+        os.sched_setaffinity(0, {processor})  # where the caller runs
+        try:
+            os.sched_setaffinity(0, own)
+            before = threads._processor()
+            places = {thread: (place, allowed) for thread, place, allowed in threads.each(2, work)}
+        finally:
+            os.sched_setaffinity(0, own)
+        _, allowed = places.pop(threading.get_native_id())
+        assert allowed == own  # nobody meddles with the caller
+        [(place, allowed)] = places.values()
+        assert allowed == own - {before} and place in allowed
 
 
 def test_set_num_threads_ends_that_while(library, monkeypatch):

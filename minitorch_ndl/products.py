@@ -31,11 +31,16 @@ def times(a: Any, b: Any) -> Any:
         if out is not None:
             return out
     rows = len(a)
-    if 1 < rows <= b.shape[1] and rows * rows <= 16 * len(b) and b.strides[0] == b.itemsize:
+    if 1 < rows <= b.shape[1] // (3 if _blas_shares() else 1) and rows * rows <= 16 * len(b) and b.strides[0] == b.itemsize:
         # BLAS is slow with few rows and a transposed right side. The other way round it has more of them, and what that
-        # saves is worth turning the result, unless rows are short (the limit is where both take the same time).
+        # saves is worth turning the result, unless rows are short (the limits are where both take the same time).
         return ascontiguousarray(b.T.dot(a.T).T)
     return a.dot(b)
+
+
+def _blas_shares() -> bool:
+    """Whether BLAS has several threads to share large products out to."""
+    return threads.available() > 1 and not threads.takes_products()
 
 
 def times_into(xp: Any, a: Any, b: Any, out: Any) -> Any:
@@ -68,7 +73,7 @@ def _shared_out(a: Any, b: Any) -> Any:
 
 def _in_tiles(a: Any, b: Any, out: Any = None) -> Any:
     """a @ b made in tiles, in `out` if it is given; None if that would be no faster."""
-    plan = _plan(a.shape, a.strides, b.shape, b.strides, a.dtype.char, threads.available() > 1 and not threads.takes_products())
+    plan = _plan(a.shape, a.strides, b.shape, b.strides, a.dtype.char, _blas_shares())
     if plan is None:
         return None
     left, right, tiles, square, turn = plan

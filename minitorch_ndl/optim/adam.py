@@ -45,6 +45,8 @@ class Adam(Optimizer):
     tensor([0.9000], requires_grad=True)
     """
 
+    elementwise = True
+
     def __init__(self, params: Any, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
                  capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
@@ -85,6 +87,8 @@ class Adamax(Optimizer):
     https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html
     """
 
+    elementwise = True
+
     def __init__(self, params: Any, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0, foreach: bool | None = None, *, maximize: bool = False,
                  differentiable: bool = False, capturable: bool = False):
@@ -105,6 +109,8 @@ class Adamax(Optimizer):
 
 class NAdam(Optimizer):
     """Adam with Nesterov's look-ahead. Dozat, 2016. https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html"""
+
+    elementwise = True
 
     def __init__(self, params: Any, lr: float = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
@@ -137,6 +143,8 @@ class RAdam(Optimizer):
 
     https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html
     """
+
+    elementwise = True
 
     def __init__(self, params: Any, lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0, decoupled_weight_decay: bool = False, *, foreach: bool | None = None,

@@ -20,6 +20,7 @@ from ..autograd.node import Handle
 from ..blas import add_multiple
 from ..tensor import Tensor, counter, wrap
 from .accumulation import Watch
+from .together import FEW, Arrangement
 
 
 class Optimizer:
@@ -34,6 +35,7 @@ class Optimizer:
 
     # Weight decay shrinks the parameter instead of entering the gradient; None: `_update` does it in a way of its own.
     decoupled: bool | None = False
+    elementwise = False  # whether `_update` treats each element by itself: small parameters may then be updated together
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -44,6 +46,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._hooks: dict[str, OrderedDict[int, Callable]] = defaultdict(OrderedDict)
         self._room: dict[Any, Any] = {}
+        self._arrangements: dict[int, Arrangement] = {}  # by a group's id
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list: expected model.parameters(). A model finds no layers in "
@@ -173,12 +176,8 @@ class Optimizer:
         decay = 0 if decoupled or self.decoupled is None else group.get("weight_decay", 0)
         shrink = 1 - float(group["lr"]) * group["weight_decay"] if decoupled and group["weight_decay"] else 1
         maximize = group.get("maximize", False)
-        for p in group["params"]:
-            grad = p._grad
-            if grad is None:
-                continue
-            array, g = p._array, grad._array
-            xp = backend.of_type(type(array)).xp
+
+        def update(xp: Any, array: Any, g: Any, state: dict[str, Any]) -> None:
             scratch = self._scratch(xp, array)
             if maximize:
                 g = xp.negative(g, out=self._scratch(xp, array, "gradient"))
@@ -189,7 +188,21 @@ class Optimizer:
                 decayed[...] = g
                 add_multiple(xp, decayed, decay, array, scratch)
                 g = decayed
-            self._update(xp, array, g, self.state[p], group, scratch)
+            self._update(xp, array, g, state, group, scratch)
+
+        params = [p for p in group["params"] if p._grad is not None]
+        others = params
+        if self.elementwise and len(params) >= FEW:
+            arrangement = self._arrangements.get(id(group))
+            if arrangement is None or not arrangement.holds(params, self.state):
+                arrangement = self._arrangements[id(group)] = Arrangement(params, self.state)
+            for together in arrangement.groups:
+                together.step(update)
+            others = arrangement.others
+        for p in others:
+            array = p._array
+            update(backend.of_type(type(array)).xp, array, p._grad._array, self.state[p])
+        for p in params:
             counter(p)[0] += 1
 
     def _scratch(self, xp: Any, like: Any, purpose: str = "") -> Any:
@@ -296,7 +309,7 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._hooks = defaultdict(OrderedDict)
-        self._room = {}
+        self._room, self._arrangements = {}, {}
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]

@@ -191,7 +191,7 @@ def _next_update(optimizer: Optimizer) -> dict[int, float]:
     if type(optimizer)._run is not Optimizer._run:  # it needs a closure
         return {}
     twin = object.__new__(type(optimizer))
-    vars(twin).update(vars(optimizer), _hooks=defaultdict(dict), _room={}, _watch=None, param_groups=[],
+    vars(twin).update(vars(optimizer), _hooks=defaultdict(dict), _room={}, _arrangements={}, _watch=None, param_groups=[],
                       state=defaultdict(dict))
     pairs = []
     for group in optimizer.param_groups:

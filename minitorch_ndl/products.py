@@ -126,8 +126,9 @@ def _tile(rows: int, inner: int, columns: int, left: str, right: str, shared: bo
     turn = right == "columns"
     if inner * columns > (1 << 16 if turn else 1 << 18) or turn and rows < 256:  # the right side has to stay in the cache
         return None
+    least = 1000 if inner * max(rows, 4 * columns) > 1 << 18 else 512  # small ones pay if both sides stay there
     tiles = [(h, w) for h in _divisors(rows, 64) for w in _divisors(columns, 112)
-             if h >= 16 and w >= 32 and (w % 16 == 0 or w == columns) and h * w >= 1000 and h * w * inner <= TILE]
+             if h >= 16 and w >= 32 and (w % 16 == 0 or w == columns) and least <= h * w <= TILE // inner]
     return (*max(tiles, key=lambda tile: (tile[0] * tile[1], tile[1])), turn) if tiles else None
 
 

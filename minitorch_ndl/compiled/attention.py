@@ -17,12 +17,12 @@ def _far(row):
 
 
 @loop
-def _shift(scores, is_causal):
+def _shift(scores, first):
     """Make the largest element of each row 0."""
     for i in range(scores.shape[0]):
         row = scores[i]
-        if is_causal:
-            row[i + 1:] = -np.inf
+        if first >= 0:
+            row[first + i + 1:] = -np.inf
         top = largest(row)
         if not np.isinf(top):  # else there is nothing to attend to: zeros
             for j in range(row.size):
@@ -30,28 +30,28 @@ def _shift(scores, is_causal):
 
 
 @loop
-def _exponentials(scores, is_causal, sums):
+def _exponentials(scores, first, sums):
     heads, queries, keys = scores.shape
     for h in range(heads):
         if _far(scores[h].reshape(-1)):  # seldom
-            _shift(scores[h], is_causal)
+            _shift(scores[h], first)
         exponentials(scores[h])
         for i in range(queries):
             row = scores[h, i]
-            if is_causal:
+            if first >= 0:
                 for j in range(keys):
-                    row[j] = row[j] if j <= i else scores.dtype.type(0)
+                    row[j] = row[j] if j <= first + i else scores.dtype.type(0)
             sums[h, i] = total(row)
 
 
 @twin("attend.exponentials")
-def attend_exponentials(plain, weights, keep, is_causal):
+def attend_exponentials(plain, weights, keep, first):
     if rows(weights) is None or not weights.size:
-        return plain(weights, keep, is_causal)
+        return plain(weights, keep, first)
     if keep is not None:
         np.copyto(weights, -np.inf, where=~keep)
     sums = np.empty((*weights.shape[:-1], 1), weights.dtype)
-    _exponentials(weights.reshape(-1, *weights.shape[-2:]), is_causal, sums.reshape(-1, weights.shape[-2]))
+    _exponentials(weights.reshape(-1, *weights.shape[-2:]), -1 if first is None else first, sums.reshape(-1, weights.shape[-2]))
     return sums
 
 

@@ -52,13 +52,14 @@ class attend:
         out = xp.empty_like(query, shape=(*query.shape[:-1], value.shape[-1]))  # laid out as the query is
         share = xp.empty((*query.shape[:-1], 1), query.dtype)
         weights = xp.empty(shape, query.dtype) if math.prod(shape) <= _KEPT else None
-        parts = _parts(shape)
+        parts = _parts(shape, is_causal, mask is None and weights is None)
 
         def work(i):
-            part = parts[i]
-            w = _weights(xp, query, key, mask, is_causal, share, part, None if weights is None else weights[part])
-            result = xp.matmul(w if noise is None else w * noise[part], value[part], out=out[part])
-            result *= share[part]
+            for q, k, s, first in parts[i]:
+                w = _weights(xp, query[q], key[k], None if mask is None else mask[s], first, share[q],
+                             None if weights is None else weights[s])
+                result = xp.matmul(w if noise is None else w * noise[s], value[k], out=out[q])
+                result *= share[q]
 
         each(len(parts), work)
         result = out.astype(dtype, copy=False)
@@ -70,25 +71,26 @@ class attend:
         of_query, of_key, of_value = (xp.empty_like(x) if need else None for x, need in zip((query, key, value), needs))
         shape = (*query.shape[:-1], key.shape[-2])
         of_mask = xp.empty(shape, query.dtype) if needs[3] and added is not None else None
-        parts = _parts(shape)
+        parts = _parts(shape, is_causal, mask is None and weights is None)
 
         def work(i):
-            part = parts[i]
-            w = _weights(xp, query, key, mask, is_causal, None, part, None) if weights is None else weights[part]
-            small = g[part] * share[part]
-            if needs[2]:
-                xp.matmul((w if noise is None else w * noise[part]).mT, small, out=of_value[part])
-            if not (needs[0] or needs[1] or needs[3]):
-                return
-            of_scores = xp.matmul(small, value[part].mT, out=None if of_mask is None else of_mask[part])
-            if noise is not None:
-                of_scores *= noise[part]
-            _slopes(xp, of_scores, w, share[part], small, out[part])
-            if needs[0]:
-                grad = xp.matmul(of_scores, key[part], out=of_query[part])
-                grad *= grad.dtype.type(scale)
-            if needs[1]:
-                xp.matmul(of_scores.mT, query[part], out=of_key[part])
+            for n, (q, k, s, first) in enumerate(parts[i]):
+                w = weights[s] if weights is not None else _weights(
+                    xp, query[q], key[k], None if mask is None else mask[s], first, None, None)
+                small = g[q] * share[q]
+                if needs[2]:
+                    _product(xp, (w if noise is None else w * noise[s]).mT, small, of_value[k], n > 0)
+                if not (needs[0] or needs[1] or needs[3]):
+                    continue
+                of_scores = xp.matmul(small, value[k].mT, out=None if of_mask is None else of_mask[s])
+                if noise is not None:
+                    of_scores *= noise[s]
+                _slopes(xp, of_scores, w, share[q], small, out[q])
+                if needs[0]:
+                    grad = xp.matmul(of_scores, key[k], out=of_query[q])
+                    grad *= grad.dtype.type(scale)
+                if needs[1]:
+                    _product(xp, of_scores.mT, query[q], of_key[k], n > 0)
 
         each(len(parts), work)
         if of_mask is not None:
@@ -97,39 +99,61 @@ class attend:
 
 
 _PART = 1 << 17  # scores that are worked on together: they stay in the second-level cache
+_FEW = 64  # queries that are not worth cutting
 _KEPT = 1 << 21  # scores that are kept for backward; more of them are computed again, as reading them would take as long
 
 
-def _parts(shape: tuple) -> list:
-    """Where to cut scores (..., L, S), heads from heads: indices of the leading dimensions."""
+def _parts(shape: tuple, is_causal: bool, cut: bool) -> list:
+    """Where to cut scores (..., L, S): heads from heads, and with `cut` those of causal ones into up to four stretches of
+    queries, to leave out the keys that come after all of them. Of each part the stretches, the last one first: where its
+    queries are, its keys, its scores; and the number of its first query if they are causal."""
+    queries = max(1, shape[-2])
+    high = max(_FEW, -(-queries // 4)) if cut and is_causal else queries
+    starts = range(0, queries, high)[::-1]
+    stretches = [(slice(i, i + high), slice(None if i == starts[0] else i + high), i if is_causal else None) for i in starts]
+    every = slice(None)
+    return [[((*heads, ..., rows, every), (*heads, ..., seen, every), (*heads, ..., rows, seen), first)
+             for rows, seen, first in stretches] for heads in _heads((*shape[:-2], min(high, queries), shape[-1]))]
+
+
+def _heads(shape: tuple) -> list:
+    """Indices of the leading dimensions of some heads' scores."""
     axis = next((i for i, n in enumerate(shape[:-2]) if n > 1), 0)
     if len(shape) < 3 or math.prod(shape) <= _PART:
-        return [...]
+        return [()]
     step = max(1, _PART // math.prod(shape[axis + 1:]))
     return [(*(slice(None),) * axis, slice(i, i + step)) for i in range(0, shape[axis], step)]
 
 
-def _weights(xp: Any, query: Any, key: Any, mask: Any, is_causal: bool, share: Any, part: Any, out: Any) -> Any:
+def _product(xp: Any, a: Any, b: Any, out: Any, add: bool) -> None:
+    """out ← a @ b, or out + a @ b."""
+    if add:
+        out += xp.matmul(a, b)
+    else:
+        xp.matmul(a, b, out=out)
+
+
+def _weights(xp: Any, query: Any, key: Any, mask: Any, first: int | None, share: Any, out: Any) -> Any:
     """The exponentials of some heads' scores, and in `share` what makes them add up to 1."""
-    weights = xp.matmul(query[part], key[part].mT, out=out)
+    weights = xp.matmul(query, key.mT, out=out)
     keep = None
     if mask is not None:
         if mask.dtype.kind == "b":
-            keep = mask[part]
+            keep = mask
         else:
-            weights += single(mask[part])
-    sums = _exponentials(xp, weights, keep, is_causal)
+            weights += single(mask)
+    sums = _exponentials(xp, weights, keep, first)
     if share is not None:
-        share[part] = xp.where(sums == 0, sums, 1 / sums) if mask is not None or not weights.shape[-1] else 1 / sums
+        share[...] = xp.where(sums == 0, sums, 1 / sums) if mask is not None or not weights.shape[-1] else 1 / sums
     return weights
 
 
 @twinned("attend.exponentials")
-def _exponentials(xp, weights, keep, is_causal):
+def _exponentials(xp, weights, keep, first):
     """The scores become their exponentials, or 0 where they don't count, all of a row divided by the same number; their
-    sums."""
-    if is_causal:
-        keep = xp.tri(*weights.shape[-2:], dtype=weights.dtype)
+    sums. `first`, unless None, is the number of the first query: queries see the keys up to their own number only."""
+    if first is not None:
+        keep = xp.tri(*weights.shape[-2:], first, dtype=weights.dtype)
     elif keep is not None:
         keep = keep.astype(weights.dtype)
     if weights.size and -40 < weights.min() and weights.max() < 40:

@@ -15,6 +15,7 @@ LEADING = [(6,), (1, 5), (3, 2), (1,), ()]
 def limits(request, monkeypatch):
     monkeypatch.setattr(attention, "_PART", request.param[0])
     monkeypatch.setattr(attention, "_KEPT", request.param[1])
+    monkeypatch.setattr(attention, "_FEW", 1)  # causal ones that are computed again go through their queries in stretches
 
 
 def by_hand(query, key, value, mask, is_causal, noise=None):
@@ -52,6 +53,32 @@ def test_parts(limits, leading, kind):
         leaves = (*leaves, mask)
     out = ndl.nn.functional.scaled_dot_product_attention(query, key, value, mask, is_causal=kind == "causal")
     agree(out, by_hand(query, key, value, mask, kind == "causal"), *leaves)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(9, 9), (5, 9), (9, 5), (9, 1), (1, 3), (64, 64)])
+@pytest.mark.parametrize("leading", LEADING)
+def test_causal_stretches(limits, leading, queries, keys):
+    leaves = query, key, value = drawn(*leading, queries, 3), drawn(*leading, keys, 3, seed=1), drawn(*leading, keys, 2, seed=2)
+    out = ndl.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+    agree(out, by_hand(query, key, value, None, True), *leaves)
+
+
+def test_causal_stretches_leave_out_what_nobody_sees(limits, monkeypatch):
+    seen = []
+    original = attention._exponentials
+    monkeypatch.setattr(attention, "_exponentials", lambda xp, w, keep, first: seen.append(w.shape) or original(xp, w, keep, first))
+    query, key, value = drawn(8, 3), drawn(8, 3, seed=1), drawn(8, 2, seed=2)
+    ndl.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+    assert seen == ([(8, 8)] if attention._KEPT else [(2, 8), (2, 6), (2, 4), (2, 2)])
+
+
+def test_causal_with_dropout(limits):
+    query, key, value = leaves = drawn(3, 2, 8, 3), drawn(3, 2, 8, 3, seed=1), drawn(3, 2, 8, 2, seed=2)
+    ndl.manual_seed(3)
+    out = ndl.nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=0.5, is_causal=True)
+    ndl.manual_seed(3)
+    noise = ndl.nn.functional.dropout(ndl.ones(3, 2, 8, 8, dtype=ndl.float64), 0.5)
+    agree(out, by_hand(query, key, value, None, True, noise), *leaves)
 
 
 def test_dropout(limits):

@@ -52,7 +52,7 @@ class attend:
         out = xp.empty_like(query, shape=(*query.shape[:-1], value.shape[-1]))  # laid out as the query is
         share = xp.empty((*query.shape[:-1], 1), query.dtype)
         weights = xp.empty(shape, query.dtype) if math.prod(shape) <= _KEPT else None
-        parts = _parts(shape, is_causal, mask is None and weights is None)
+        parts = _parts(shape, is_causal, weights is None)
 
         def work(i):
             for q, k, s, first in parts[i]:
@@ -70,8 +70,8 @@ class attend:
         g = single(g)
         of_query, of_key, of_value = (xp.empty_like(x) if need else None for x, need in zip((query, key, value), needs))
         shape = (*query.shape[:-1], key.shape[-2])
-        of_mask = xp.empty(shape, query.dtype) if needs[3] and added is not None else None
-        parts = _parts(shape, is_causal, mask is None and weights is None)
+        of_mask = xp.zeros(shape, query.dtype) if needs[3] and added is not None else None
+        parts = _parts(shape, is_causal, weights is None)
 
         def work(i):
             for n, (q, k, s, first) in enumerate(parts[i]):
@@ -104,16 +104,17 @@ _KEPT = 1 << 21  # scores that are kept for backward; more of them are computed 
 
 
 def _parts(shape: tuple, is_causal: bool, cut: bool) -> list:
-    """Where to cut scores (..., L, S): heads from heads, and with `cut` those of causal ones into up to four stretches of
-    queries, to leave out the keys that come after all of them. Of each part the stretches, the last one first: where its
-    queries are, its keys, its scores; and the number of its first query if they are causal."""
-    queries = max(1, shape[-2])
-    high = max(_FEW, -(-queries // 4)) if cut and is_causal else queries
+    """Where to cut scores (..., L, S): heads from heads, and with `cut` those of each head into stretches of queries. Of each
+    part the stretches, the last one first: where its queries are, its keys, without those that come after all of them, if
+    the scores are causal; its scores; and then the number of its first query, or None."""
+    queries, keys = max(1, shape[-2]), max(1, shape[-1])
+    high = min(queries, max(_FEW, min(-(-queries // 4) if is_causal else queries, 2 * _PART // keys))) if cut else queries
     starts = range(0, queries, high)[::-1]
-    stretches = [(slice(i, i + high), slice(None if i == starts[0] else i + high), i if is_causal else None) for i in starts]
+    stretches = [(slice(i, i + high), slice(i + high if is_causal and i != starts[0] else None), i if is_causal else None)
+                 for i in starts]
     every = slice(None)
     return [[((*heads, ..., rows, every), (*heads, ..., seen, every), (*heads, ..., rows, seen), first)
-             for rows, seen, first in stretches] for heads in _heads((*shape[:-2], min(high, queries), shape[-1]))]
+             for rows, seen, first in stretches] for heads in _heads((*shape[:-2], high, keys))]
 
 
 def _heads(shape: tuple) -> list:

@@ -63,13 +63,19 @@ def test_causal_stretches(limits, leading, queries, keys):
     agree(out, by_hand(query, key, value, None, True), *leaves)
 
 
-def test_causal_stretches_leave_out_what_nobody_sees(limits, monkeypatch):
+def test_causal_stretches_leave_out_what_nobody_sees(monkeypatch):
+    monkeypatch.setattr(attention, "_KEPT", 0)
+    monkeypatch.setattr(attention, "_FEW", 1)
     seen = []
     original = attention._exponentials
     monkeypatch.setattr(attention, "_exponentials", lambda xp, w, keep, first: seen.append(w.shape) or original(xp, w, keep, first))
     query, key, value = drawn(8, 3), drawn(8, 3, seed=1), drawn(8, 2, seed=2)
     ndl.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-    assert seen == ([(8, 8)] if attention._KEPT else [(2, 8), (2, 6), (2, 4), (2, 2)])
+    assert seen == [(2, 8), (2, 6), (2, 4), (2, 2)]
+    seen.clear()
+    monkeypatch.setattr(attention, "_PART", 12)
+    ndl.nn.functional.scaled_dot_product_attention(query, key, value)
+    assert seen == [(2, 8), (3, 8), (3, 8)]
 
 
 def test_causal_with_dropout(limits):
